@@ -1,0 +1,111 @@
+//! Ids: of an account, of a message.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Chance;
+
+/// An account: twelve decimal digits on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(u64);
+
+/// Not an account id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an account id is twelve decimal digits")]
+pub struct BadAccountId;
+
+impl AccountId {
+    /// The account of whoever names no other.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The account as a number, for storing.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The account stored as `number`, if it has at most twelve digits.
+    pub const fn from_u64(number: u64) -> Option<Self> {
+        if number < 1_000_000_000_000 { Some(Self(number)) } else { None }
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = BadAccountId;
+
+    fn from_str(text: &str) -> Result<Self, BadAccountId> {
+        if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadAccountId);
+        }
+        text.parse().map(Self).map_err(|_| BadAccountId)
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012}", self.0)
+    }
+}
+
+/// A message's id: a random (version 4) UUID, which never changes while the message lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId([u8; 16]);
+
+impl MessageId {
+    /// A new id.
+    pub fn random(chance: &Chance) -> Self {
+        let mut bytes = chance.bytes::<16>();
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(bytes)
+    }
+
+    /// The id's bytes, for storing.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The id stored as `bytes`.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                at += 1;
+            }
+            text[at] = HEX[usize::from(byte >> 4)];
+            text[at + 1] = HEX[usize::from(byte & 0x0f)];
+            at += 2;
+        }
+        f.write_str(str::from_utf8(&text).expect("hexadecimal digits and hyphens are UTF-8"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_twelve_digits_both_ways() {
+        assert_eq!("000000000042".parse::<AccountId>().unwrap().to_string(), "000000000042");
+        for bad in ["", "42", "0000000000042", "00000000004x", "+00000000042"] {
+            assert_eq!(bad.parse::<AccountId>(), Err(BadAccountId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_id_reads_as_a_version_4_uuid() {
+        let text = MessageId::random(&Chance::seeded(1)).to_string();
+        assert_eq!(text.len(), 36);
+        assert_eq!(&text[14..15], "4");
+        assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
+        let id = MessageId::from_bytes([0x0f; 16]);
+        assert_eq!(id.to_string(), "0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f");
+    }
+}

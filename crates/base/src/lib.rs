@@ -1,0 +1,16 @@
+//! The words every other crate uses: names, ids, units, time and chance.
+//!
+//! Floor 0. Nothing here does I/O, and nothing here knows a protocol. Bare integers and strings
+//! for an id, a size or a time stop at this crate's types.
+
+mod chance;
+mod ids;
+mod names;
+mod time;
+mod units;
+
+pub use chance::Chance;
+pub use ids::{AccountId, BadAccountId, MessageId};
+pub use names::{BadName, QueueName, Region};
+pub use time::{Clock, Timestamp};
+pub use units::{BadSize, ByteSize};

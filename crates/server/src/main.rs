@@ -1,0 +1,2 @@
+//! tidemill
+fn main() {}
