@@ -1,2 +1,34 @@
-//! xtask
-fn main() {}
+//! The project's own chores, as `cargo xtask COMMAND`: what a build does not need every day.
+
+mod botocore;
+mod choices;
+mod models;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "The project's own chores")]
+enum Command {
+    /// Writes models/*.model, the AWS APIs as data, from an installed botocore.
+    Models {
+        /// The folder of the installed `botocore` package (the one that holds `data/`).
+        #[arg(long)]
+        botocore: PathBuf,
+        /// An older botocore, for the Query names and codes that newer models have lost.
+        #[arg(long)]
+        query_names_from: Option<PathBuf>,
+        /// Where the models go.
+        #[arg(long, default_value = "models")]
+        out: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Models { botocore, query_names_from, out } => {
+            models::write_all(&botocore, query_names_from.as_deref(), &out)
+        }
+    }
+}
