@@ -1,0 +1,7 @@
+//! The drivers there are: files for servers, memory and faults for tests.
+
+mod faulty;
+mod memory;
+
+pub use faulty::{Fault, Faults, FaultyDriver, Operation};
+pub use memory::{Keep, MemoryDriver};

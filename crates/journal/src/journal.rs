@@ -1,0 +1,210 @@
+//! The journal: its verbs, each a few lines over the tail, the writer and the watermark.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::checkpoint::Checkpoints;
+use crate::driver::Driver;
+use crate::error::{CheckpointError, OpenError, PoisonCause, Poisoned, ReadError};
+use crate::group::{Appended, Group};
+use crate::record::Record;
+use crate::tail::Tail;
+use crate::waiters::Durable;
+use crate::writer::Writer;
+use crate::{Event, Options, Position, Segment, SegmentId, Stats, recovery};
+
+/// The log. Clones share it; when the last is dropped it is closed.
+///
+/// An observer or a future that is kept inside the journal must not hold a clone of it, or it is
+/// never dropped.
+#[derive(Clone)]
+pub struct Journal(Arc<Handle>);
+
+struct Handle {
+    writer: Arc<Writer>,
+    checkpoints: Checkpoints,
+    segment_size: u64,
+    /// The sync thread, until somebody has waited for its end.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Journal {
+    /// Opens the log that the driver holds, or begins one. Hands to `fold` first each section of
+    /// the checkpoint in force, then each record from where it says to replay, in order. An error
+    /// of the fold ends it.
+    ///
+    /// What a crash left unfinished at the log's end is cut off. What was durable and has changed
+    /// is an error that says where.
+    pub fn open<E>(
+        driver: impl Driver + 'static,
+        options: Options,
+        fold: impl FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<Self, OpenError<E>> {
+        let driver: Arc<dyn Driver> = Arc::new(driver);
+        let recovered = match recovery::recover(&*driver, &options, fold) {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                driver.release();
+                return Err(error);
+            }
+        };
+        let segment_size = recovered.root.segment_size;
+        let checkpoints = Checkpoints::new(recovered.root.clone());
+        let writer = Arc::new(Writer::new(driver, options, recovered));
+        let thread = Arc::clone(&writer).spawn().map_err(OpenError::Thread)?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Self(Arc::new(Handle { writer, checkpoints, segment_size, thread })))
+    }
+
+    /// Appends the records that `group` pushes, as one unit: after a crash all of them are there,
+    /// or none. They are in memory only; see [`Journal::write`] and [`Journal::durable_at`].
+    ///
+    /// Never waits for the disk, unless more than [`Options::max_pending`] waits to be written.
+    /// `group` runs under the journal's lock: it only copies, and calls nothing of the journal.
+    pub fn append<T>(
+        &self,
+        group: impl FnOnce(&mut Group<'_>) -> T,
+    ) -> Result<Appended<T>, Poisoned> {
+        self.0.writer.append(group)
+    }
+
+    /// Returns once the log is written up to `upto`: it survives the process. Writes whatever is
+    /// pending if it must, without waiting for a sync under way.
+    pub fn write(&self, upto: Position) -> Result<(), Poisoned> {
+        self.0.writer.write(upto.as_u64())
+    }
+
+    /// Waits until the log is durable up to `upto`: it survives the machine. Many wait for one
+    /// sync. Asks for that sync at once, polled or not.
+    pub fn durable_at(&self, upto: Position) -> Durable {
+        self.0.writer.durable_at(upto)
+    }
+
+    /// As [`Journal::durable_at`], but blocks the thread.
+    pub fn wait_durable(&self, upto: Position) -> Result<(), Poisoned> {
+        self.durable_at(upto).wait()
+    }
+
+    /// Up to where the log is durable.
+    pub fn durable(&self) -> Position {
+        Position::from_u64(self.0.writer.watermark().durable())
+    }
+
+    /// Where the log ends.
+    pub fn end(&self) -> Position {
+        Position::from_u64(self.0.writer.with_tail(|tail| tail.end()))
+    }
+
+    /// Has `observer` called with the watermark each time it has moved, on the sync thread, after
+    /// those who waited were woken. It must be quick, and not wait for durability.
+    pub fn on_durable(&self, observer: impl Fn(Position) + Send + Sync + 'static) {
+        self.0.writer.observe(Arc::new(observer));
+    }
+
+    /// The record at a position that [`Group::push`] returned or the fold was told, wherever it
+    /// is by now. Its checksum is verified.
+    pub fn read(&self, at: Position) -> Result<Record, ReadError> {
+        let checkpoints = &self.0.checkpoints;
+        self.0.writer.read(at, |at| checkpoints.is_lost(at))
+    }
+
+    /// The largest payload that a record may have, in bytes.
+    pub fn max_payload(&self) -> tidemill_base::ByteSize {
+        tidemill_base::ByteSize::bytes(Tail::max_payload(self.0.segment_size))
+    }
+
+    /// The segment that holds a position.
+    pub fn segment_of(&self, at: Position) -> SegmentId {
+        SegmentId::holding(at.as_u64(), self.0.segment_size)
+    }
+
+    /// The segments that exist, oldest first.
+    pub fn segments(&self) -> Vec<Segment> {
+        let size = self.0.segment_size;
+        let (bases, end) = self.0.writer.with_tail(|tail| (tail.segments().clone(), tail.end()));
+        let segment = |base: u64| {
+            let sealed = base + size <= end;
+            let until = if sealed { base + size } else { end };
+            let range = Position::from_u64(base)..Position::from_u64(until);
+            Segment { id: SegmentId::from_base(range.start), range, sealed }
+        };
+        bases.into_iter().map(segment).collect()
+    }
+
+    /// Stores one section of a checkpoint: state that holds the effect of every record before
+    /// `at`. Blocks until the log is durable up to there, and the section too. It is in force only
+    /// once [`Journal::checkpoint`] names it.
+    pub fn put_section(
+        &self,
+        name: &str,
+        at: Position,
+        bytes: &[u8],
+    ) -> Result<(), CheckpointError> {
+        self.0.checkpoints.put(&self.0.writer, name, at.as_u64(), bytes)
+    }
+
+    /// Puts a checkpoint in force: the next open is handed these sections, which were put before,
+    /// and then the records from `replay_from`, where a group begins. All of it or nothing.
+    ///
+    /// Then lets go of the segments in `discard`, which nothing reads any more, and of sections no
+    /// longer named. Should that fail, the next open does it; the checkpoint is in force anyway.
+    pub fn checkpoint(
+        &self,
+        replay_from: Position,
+        sections: &[(String, Position)],
+        discard: &[SegmentId],
+    ) -> Result<(), CheckpointError> {
+        self.0.checkpoints.put_in_force(&self.0.writer, replay_from, sections, discard)
+    }
+
+    /// The ranges whose records were lost to damage and given up by a salvage.
+    pub fn lost(&self) -> Vec<Range<Position>> {
+        self.0.checkpoints.lost()
+    }
+
+    /// Why the journal accepts nothing more, if so.
+    pub fn is_poisoned(&self) -> Option<Arc<PoisonCause>> {
+        self.0.writer.watermark().poison().cloned()
+    }
+
+    /// What was counted since the journal was opened.
+    pub fn stats(&self) -> Stats {
+        self.0.writer.stats()
+    }
+
+    /// Writes and syncs what is pending and accepts nothing more. Reading still works. To be
+    /// called once no append is under way; those that come later are refused.
+    pub fn close(&self) -> Result<(), Poisoned> {
+        self.0.close()
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (end, durable) = (self.end(), self.durable());
+        f.debug_struct("Journal").field("end", &end).field("durable", &durable).finish()
+    }
+}
+
+impl Handle {
+    fn close(&self) -> Result<(), Poisoned> {
+        self.writer.stop();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // It catches its own panics and poisons the journal with them.
+            let ended = thread.join();
+            debug_assert!(ended.is_ok(), "the sync thread catches its panics");
+        }
+        self.writer.outcome()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Whoever cares whether this works calls `close`.
+        drop(self.close());
+    }
+}

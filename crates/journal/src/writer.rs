@@ -1,0 +1,366 @@
+//! The one way from memory to the driver: what is pending is taken, written once, synced once.
+//!
+//! Two locks. `writing` is held while a batch is taken and handed to the driver, so batches reach
+//! it in order; `shared` is held only to touch memory, so an append never waits for the disk.
+//! `writing` comes first. A sync holds neither: appends and writes go on meanwhile, and what has
+//! gathered is the next batch. That is all the batching there is, and it needs no timer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tidemill_base::{ByteSize, Clock};
+
+use crate::driver::Driver;
+use crate::error::{PoisonCause, Poisoned, ReadError};
+use crate::frame::Codec;
+use crate::group::{Appended, Group};
+use crate::read;
+use crate::recent::Recent;
+use crate::record::Record;
+use crate::recovery::{Recovered, byte_size};
+use crate::stats::{Counters, Stats};
+use crate::tail::{Batch, Tail};
+use crate::waiters::{Durable, Watermark};
+use crate::{Options, Position, SegmentId, SyncMode};
+
+type Observer = Arc<dyn Fn(Position) + Send + Sync>;
+
+/// Writes, syncs, and tells how far it got.
+pub(crate) struct Writer {
+    driver: Arc<dyn Driver>,
+    codec: Codec,
+    segment_size: ByteSize,
+    mode: SyncMode,
+    max_pending: usize,
+    linger: Duration,
+    clock: Clock,
+    /// Where the log ended when it was opened.
+    opened_at: u64,
+    shared: Mutex<Shared>,
+    /// Wakes the sync thread. Told only when it rests.
+    work: Condvar,
+    /// Held while a batch is on its way to the driver.
+    writing: Mutex<()>,
+    /// Everything before was accepted by the driver.
+    written: AtomicU64,
+    /// Everything before was synced, whatever the mode.
+    synced: AtomicU64,
+    watermark: Arc<Watermark>,
+    /// Taken last. Gets a batch before `shared` is let go, so that a reader finds each record in
+    /// the tail, or here, or at the driver.
+    recent: Mutex<Recent>,
+    observers: Mutex<Vec<Observer>>,
+    counters: Counters,
+}
+
+struct Shared {
+    tail: Tail,
+    /// Somebody waits for durability up to here.
+    wanted: u64,
+    rest: Rest,
+    stop: bool,
+}
+
+/// What the sync thread does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Works, and looks again before it rests.
+    No,
+    /// Waits, to let what nobody is waiting for gather.
+    Lingers,
+    /// Waits until there is something.
+    Sleeps,
+}
+
+impl Writer {
+    pub(crate) fn new(driver: Arc<dyn Driver>, options: Options, found: Recovered) -> Self {
+        let codec = Codec { salt: found.root.salt };
+        let (size, end) = (byte_size(&found.root), found.tail);
+        let tail = Tail::new(codec, size.as_u64(), found.epoch.0, end, found.segments);
+        let shared = Shared { tail, wanted: end, rest: Rest::No, stop: false };
+        Self {
+            driver,
+            codec,
+            segment_size: size,
+            mode: options.sync,
+            max_pending: options.max_pending.as_usize(),
+            linger: options.linger,
+            clock: options.clock,
+            opened_at: end,
+            shared: Mutex::new(shared),
+            work: Condvar::new(),
+            writing: Mutex::new(()),
+            written: AtomicU64::new(end),
+            synced: AtomicU64::new(end),
+            watermark: Arc::new(Watermark::new(end)),
+            recent: Mutex::new(Recent::new(options.recent.as_usize())),
+            observers: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    pub(crate) fn append<T>(
+        &self,
+        group: impl FnOnce(&mut Group<'_>) -> T,
+    ) -> Result<Appended<T>, Poisoned> {
+        let mut shared = self.shared();
+        while shared.tail.pending() > self.max_pending {
+            let end = shared.tail.end();
+            drop(shared);
+            self.write(end)?;
+            shared = self.shared();
+        }
+        self.watermark.check()?;
+        if shared.stop {
+            return Err(Poisoned(Arc::new(PoisonCause::Closed)));
+        }
+        let mut records = Group::begin(&mut shared.tail);
+        let value = group(&mut records);
+        records.complete();
+        let end = Position::from_u64(shared.tail.end());
+        if shared.rest == Rest::Sleeps && !shared.tail.is_empty() {
+            shared.rest = Rest::No;
+            self.work.notify_one();
+        }
+        Ok(Appended { value, end })
+    }
+
+    pub(crate) fn write(&self, upto: u64) -> Result<(), Poisoned> {
+        if self.written.load(Ordering::Acquire) >= upto {
+            return Ok(());
+        }
+        let _writing = lock(&self.writing);
+        if self.written.load(Ordering::Acquire) >= upto {
+            return Ok(());
+        }
+        self.watermark.check()?;
+        let Some(batch) = self.take() else { return Ok(()) };
+        let outcome = batch.chunks.iter().try_for_each(|(at, bytes)| {
+            let id = SegmentId::holding(*at, self.segment_size.as_u64());
+            let offset = at - id.base().as_u64();
+            if offset == 0 {
+                self.driver.create(id, self.segment_size)?;
+            }
+            self.driver.append(id, offset, bytes)
+        });
+        if let Err(error) = outcome {
+            return Err(self.watermark.give_up(PoisonCause::Write(error)));
+        }
+        let bytes = batch.chunks.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        self.counters.wrote(batch.records, bytes);
+        self.written.store(batch.end, Ordering::Release);
+        lock(&self.recent).evict(batch.end);
+        Ok(())
+    }
+
+    fn take(&self) -> Option<Batch> {
+        let mut shared = self.shared();
+        let batch = shared.tail.take(self.synced.load(Ordering::Acquire))?;
+        lock(&self.recent).add(&batch.chunks);
+        Some(batch)
+    }
+
+    /// Makes everything up to `upto` survive the machine, whatever the mode.
+    pub(crate) fn sync(&self, upto: u64) -> Result<(), Poisoned> {
+        self.write(upto)?;
+        if self.synced.load(Ordering::Acquire) >= upto {
+            return Ok(());
+        }
+        self.watermark.check()?;
+        let written = self.written.load(Ordering::Acquire);
+        let began = self.clock.monotonic();
+        if let Err(error) = self.driver.sync() {
+            return Err(self.watermark.give_up(PoisonCause::Sync(error)));
+        }
+        self.counters.synced(self.clock.monotonic().saturating_sub(began));
+        self.synced.fetch_max(written, Ordering::AcqRel);
+        Ok(())
+    }
+
+    pub(crate) fn durable_at(&self, upto: Position) -> Durable {
+        let upto_bytes = upto.as_u64();
+        if self.watermark.durable() < upto_bytes {
+            let mut shared = self.shared();
+            shared.wanted = shared.wanted.max(upto_bytes);
+            if shared.rest != Rest::No {
+                shared.rest = Rest::No;
+                self.work.notify_one();
+            }
+        }
+        self.watermark.wait(upto)
+    }
+
+    pub(crate) fn read(
+        &self,
+        at: Position,
+        is_lost: impl Fn(u64) -> bool,
+    ) -> Result<Record, ReadError> {
+        let from = at.as_u64();
+        let cached = self.cached(from);
+        self.counters.read(cached.is_some());
+        match cached {
+            Some(bytes) => read::from_memory(self.codec, from, &bytes),
+            None if from >= self.written.load(Ordering::Acquire) => Err(ReadError::Absent(at)),
+            None => {
+                let size = self.segment_size.as_u64();
+                let id = SegmentId::holding(from, size);
+                if is_lost(from) {
+                    return Err(ReadError::Lost(at));
+                }
+                if !self.with_tail(|tail| tail.segments().contains(&id.base().as_u64())) {
+                    return Err(ReadError::Absent(at));
+                }
+                read::from_driver(&*self.driver, self.codec, id, from, size)
+            }
+        }
+    }
+
+    fn cached(&self, at: u64) -> Option<bytes::Bytes> {
+        let shared = self.shared();
+        let pending = shared.tail.bytes_at(at);
+        // A copy of one record only: the rest of the chunk may be megabytes.
+        let pending =
+            pending.map(|bytes| bytes::Bytes::copy_from_slice(read::frame(self.codec, at, bytes)));
+        pending.or_else(|| lock(&self.recent).bytes_at(at))
+    }
+
+    pub(crate) fn with_tail<T>(&self, look: impl FnOnce(&mut Tail) -> T) -> T {
+        look(&mut self.shared().tail)
+    }
+
+    pub(crate) fn watermark(&self) -> &Watermark {
+        &self.watermark
+    }
+
+    pub(crate) fn driver(&self) -> &dyn Driver {
+        &*self.driver
+    }
+
+    pub(crate) fn observe(&self, observer: Observer) {
+        lock(&self.observers).push(observer);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let segments = self.with_tail(|tail| tail.segments().len());
+        self.counters.stats(segments as u64, self.driver.used().ok())
+    }
+
+    /// Asks the sync thread to finish what is pending and end.
+    pub(crate) fn stop(&self) {
+        let mut shared = self.shared();
+        shared.stop = true;
+        shared.rest = Rest::No;
+        self.work.notify_one();
+    }
+
+    /// Whether everything that was accepted was finished when the journal closed.
+    pub(crate) fn outcome(&self) -> Result<(), Poisoned> {
+        match self.watermark.poison() {
+            Some(cause) if !matches!(**cause, PoisonCause::Closed) => {
+                Err(Poisoned(Arc::clone(cause)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts the sync thread.
+    pub(crate) fn spawn(self: Arc<Self>) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("journal".into()).spawn(move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| self.run()));
+            if let Err(panic) = ended {
+                let text = panic
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                self.watermark.give_up(PoisonCause::Panic(text.unwrap_or_default()));
+            }
+            self.driver.release();
+        })
+    }
+
+    /// The sync thread: until it is told to stop, or may not go on.
+    fn run(&self) {
+        loop {
+            let stop = self.rest();
+            let end = self.with_tail(|tail| tail.end());
+            let done = match self.mode {
+                SyncMode::Written if !stop => self.write(end),
+                _ => self.sync(end),
+            };
+            if done.is_err() {
+                return;
+            }
+            self.advance();
+            if stop {
+                if self.sign_off().is_ok() {
+                    self.watermark.give_up(PoisonCause::Closed);
+                }
+                return;
+            }
+        }
+    }
+
+    /// Rests until there is something to do; says whether it is to stop.
+    fn rest(&self) -> bool {
+        let mut shared = self.shared();
+        loop {
+            let durable = self.watermark.durable();
+            if shared.stop || shared.wanted > durable || self.watermark.poison().is_some() {
+                shared.rest = Rest::No;
+                return shared.stop;
+            }
+            if shared.tail.end() > durable {
+                shared.rest = Rest::Lingers;
+                let waited = self.work.wait_timeout(shared, self.linger);
+                let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                shared = woken;
+                if timeout.timed_out() {
+                    shared.rest = Rest::No;
+                    return shared.stop;
+                }
+            } else {
+                shared.rest = Rest::Sleeps;
+                shared = self.work.wait(shared).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn advance(&self) {
+        let reached = match self.mode {
+            SyncMode::Durable => &self.synced,
+            SyncMode::Written => &self.written,
+        };
+        let reached = reached.load(Ordering::Acquire);
+        if self.watermark.advance(reached) {
+            let observers = lock(&self.observers).clone();
+            for observer in observers {
+                observer(Position::from_u64(reached));
+            }
+        }
+    }
+
+    /// Leaves a last batch record which says that everything before was synced, so that damage
+    /// there cannot be taken for a torn tail.
+    fn sign_off(&self) -> Result<(), Poisoned> {
+        let end = self.with_tail(|tail| {
+            if tail.end() != self.opened_at {
+                tail.note();
+            }
+            tail.end()
+        });
+        self.sync(end)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.shared)
+    }
+}
+
+/// Locks. A panic under one of these locks leaves nothing half done: a group that panics is
+/// undone, and the rest only moves values.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
