@@ -81,7 +81,7 @@ pub enum Rejection {
     },
     /// The scope is for another day than the one of the request's time.
     #[error("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
-             from HTTP: '{scope}' != '{}', from '{}'.", &to_basic(*.signed)[..8], to_basic(*.signed))]
+             from HTTP: '{scope}' != '{}', from '{}'.", day(*.signed), to_basic(*.signed))]
     DateMismatch {
         /// The scope's day.
         scope: String,
@@ -216,6 +216,10 @@ impl fmt::Display for MissingParts {
             None => f.write_str("Re-examine the query-string parameters."),
         }
     }
+}
+
+fn day(time: Timestamp) -> String {
+    to_basic(time)[..8].to_owned()
 }
 
 fn minutes(span: Duration) -> String {

@@ -128,9 +128,11 @@ fn every_request_that_botocore_signs_is_verified() {
     }
 }
 
+type Change = fn(&mut Sent);
+
 #[test]
 fn a_request_that_was_changed_on_the_way_is_refused() {
-    let changes: [(&str, fn(&mut Sent)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("method", |sent| sent.method = Method::PUT),
         ("path", |sent| sent.path.push('x')),
         ("query", |sent| sent.query.push_str("&x=1")),
@@ -175,7 +177,7 @@ fn a_presented_signature_says_who_and_for_what() {
     assert_eq!(presented.form(), Form::Query);
     assert_eq!(presented.credential().key_id(), "ASIAEXAMPLE");
     assert_eq!(presented.session_token(), Some("Fwo/+token=="));
-    assert_eq!(presented.lifetime(), Some(Duration::from_secs(604_800)));
+    assert_eq!(presented.lifetime(), Some(Duration::from_hours(7 * 24)));
     let refused = presented.check_service("sqs").unwrap_err();
     assert_eq!(refused.to_string(), "Credential should be scoped to correct service: 'sqs'.");
 }
