@@ -1,4 +1,4 @@
-//! Ids: of an account, of a message.
+//! Ids: of an account, of a message, of a request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -46,17 +46,37 @@ impl fmt::Display for AccountId {
     }
 }
 
-/// A message's id: a random (version 4) UUID, which never changes while the message lives.
+/// A random (version 4) UUID, drawn and written.
+fn random_uuid(chance: &Chance) -> [u8; 16] {
+    let mut bytes = chance.bytes::<16>();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    bytes
+}
+
+fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 0x0f)];
+        at += 2;
+    }
+    f.write_str(str::from_utf8(&text).expect("hexadecimal digits and hyphens are UTF-8"))
+}
+
+/// A message's id, a UUID that never changes while the message lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
 
 impl MessageId {
     /// A new id.
     pub fn random(chance: &Chance) -> Self {
-        let mut bytes = chance.bytes::<16>();
-        bytes[6] = (bytes[6] & 0x0f) | 0x40;
-        bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        Self(bytes)
+        Self(random_uuid(chance))
     }
 
     /// The id's bytes, for storing.
@@ -72,18 +92,24 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (index, byte) in self.0.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 0x0f)];
-            at += 2;
-        }
-        f.write_str(str::from_utf8(&text).expect("hexadecimal digits and hyphens are UTF-8"))
+        write_uuid(&self.0, f)
+    }
+}
+
+/// A request's id, a UUID: it is in the answer and in the log, so that the two find each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// A new id.
+    pub fn random(chance: &Chance) -> Self {
+        Self(random_uuid(chance))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_uuid(&self.0, f)
     }
 }
 

@@ -10,7 +10,7 @@ mod time;
 mod units;
 
 pub use chance::Chance;
-pub use ids::{AccountId, BadAccountId, MessageId};
+pub use ids::{AccountId, BadAccountId, MessageId, RequestId};
 pub use names::{BadName, QueueName, Region};
 pub use time::{Clock, Timestamp};
 pub use units::{BadSize, ByteSize};
