@@ -1,0 +1,43 @@
+//! Whether callers are asked who they are, and whom they are taken for where they are not.
+
+use tidemill_base::AccountId;
+
+use crate::identity::Identity;
+
+/// How callers are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// No key was ever made: whoever reaches us may call. That only the machine itself can reach
+    /// us is for the server to see to.
+    Open,
+    /// Each request must be signed with a key of ours.
+    Guarded,
+}
+
+impl Identity {
+    /// How callers are treated. Once a key was made the way is never open again: revoking the
+    /// last key locks everybody out rather than letting everybody in.
+    pub fn mode(&self) -> Mode {
+        if self.has_credentials() { Mode::Guarded } else { Mode::Open }
+    }
+}
+
+/// The account that a caller is taken for in [`Mode::Open`]: the one that the key's id names with
+/// its twelve digits, or the default one.
+pub fn account_named_by(key_id: &str) -> AccountId {
+    key_id.parse().unwrap_or(AccountId::DEFAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twelve_digits_name_their_account_and_anything_else_the_default_one() {
+        assert_eq!(account_named_by("000000000042").as_u64(), 42);
+        assert_eq!(account_named_by("111122223333").as_u64(), 111_122_223_333);
+        for other in ["", "test", "42", "AKIAIOSFODNN7EXAMPLE", "1111222233334"] {
+            assert_eq!(account_named_by(other), AccountId::DEFAULT, "{other:?}");
+        }
+    }
+}
