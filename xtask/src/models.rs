@@ -118,11 +118,8 @@ impl Source<'_> {
     fn operation(&self, out: &mut String, operation: &Value, needed: &mut Needed) {
         let http = &operation["http"];
         let name = text(operation, "name");
-        let mut line = format!(
-            "operation {name} {} {}",
-            text(http, "method"),
-            text(http, "requestUri"),
-        );
+        let mut line =
+            format!("operation {name} {} {}", text(http, "method"), text(http, "requestUri"),);
         if let Some(code) = http["responseCode"].as_u64() {
             line += &format!(" status={code}");
         }

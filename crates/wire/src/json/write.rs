@@ -1,0 +1,183 @@
+//! Writes JSON.
+
+use tidemill_base::Timestamp;
+
+use crate::encode::Encoder;
+use crate::schema::{Member, Role, TimeFormat};
+use crate::text;
+
+/// A JSON text being written.
+pub(crate) struct JsonEncoder {
+    out: Vec<u8>,
+    /// Whether an empty list or map that is a structure's member is left out.
+    omits_empty: bool,
+    /// Whether a value came before this one in the same object or list.
+    follows: bool,
+}
+
+impl JsonEncoder {
+    /// Writes behind `out`.
+    pub(crate) const fn new(out: Vec<u8>, omits_empty: bool) -> Self {
+        Self { out, omits_empty, follows: false }
+    }
+
+    /// Opens a structure, list or map that has no name although it is a member.
+    pub(crate) fn begin_unnamed(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.follows = false;
+    }
+
+    /// What was written.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Writes what comes before a value: a comma, a name.
+    fn lead(&mut self, member: &'static Member) {
+        match member.role {
+            Role::Field => self.name(member.json),
+            Role::Item => self.comma(),
+            Role::Root | Role::Key | Role::Value => self.follows = true,
+        }
+    }
+
+    fn comma(&mut self) {
+        if self.follows {
+            self.out.push(b',');
+        }
+        self.follows = true;
+    }
+
+    fn name(&mut self, name: &str) {
+        self.comma();
+        push_string(&mut self.out, name);
+        self.out.push(b':');
+    }
+
+    fn open(&mut self, member: &'static Member, bracket: u8) {
+        self.lead(member);
+        self.out.push(bracket);
+        self.follows = false;
+    }
+
+    fn close(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.follows = true;
+    }
+
+    fn omits(&self, member: &'static Member, length: usize) -> bool {
+        length == 0 && self.omits_empty && member.role == Role::Field
+    }
+
+    /// Writes text that is a number, or a string if it is one of those that JSON has no number for.
+    fn number(&mut self, member: &'static Member, finite: bool, text: &str) {
+        self.lead(member);
+        if finite {
+            self.out.extend_from_slice(text.as_bytes());
+        } else {
+            push_string(&mut self.out, text);
+        }
+    }
+}
+
+impl Encoder for JsonEncoder {
+    fn begin_structure(&mut self, member: &'static Member) {
+        self.open(member, b'{');
+    }
+
+    fn end_structure(&mut self, _: &'static Member) {
+        self.close(b'}');
+    }
+
+    fn begin_list(&mut self, member: &'static Member, length: usize) {
+        if !self.omits(member, length) {
+            self.open(member, b'[');
+        }
+    }
+
+    fn end_list(&mut self, member: &'static Member, length: usize) {
+        if !self.omits(member, length) {
+            self.close(b']');
+        }
+    }
+
+    fn begin_map(&mut self, member: &'static Member, length: usize) {
+        if !self.omits(member, length) {
+            self.open(member, b'{');
+        }
+    }
+
+    fn key(&mut self, _: &'static Member, key: &str) {
+        self.name(key);
+    }
+
+    fn end_map(&mut self, member: &'static Member, length: usize) {
+        if !self.omits(member, length) {
+            self.close(b'}');
+        }
+    }
+
+    fn string(&mut self, member: &'static Member, text: &str) {
+        self.lead(member);
+        push_string(&mut self.out, text);
+    }
+
+    fn blob(&mut self, member: &'static Member, bytes: &[u8]) {
+        self.lead(member);
+        self.out.push(b'"');
+        text::push_base64(&mut self.out, bytes);
+        self.out.push(b'"');
+    }
+
+    fn boolean(&mut self, member: &'static Member, value: bool) {
+        self.lead(member);
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    fn integer(&mut self, member: &'static Member, number: i64) {
+        self.lead(member);
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn float(&mut self, member: &'static Member, number: f32) {
+        self.number(member, number.is_finite(), &text::format_float(number));
+    }
+
+    fn double(&mut self, member: &'static Member, number: f64) {
+        self.number(member, number.is_finite(), &text::format_double(number));
+    }
+
+    fn timestamp(&mut self, member: &'static Member, time: Timestamp) {
+        let format = member.time_format(TimeFormat::EpochSeconds);
+        let text = text::format_timestamp(time, format);
+        self.number(member, format == TimeFormat::EpochSeconds, &text);
+    }
+}
+
+/// Writes `text` as a JSON string behind `out`.
+pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[start..at]);
+        start = at + 1;
+        let short = match byte {
+            b'"' | b'\\' => *byte,
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            _ => {
+                out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+    }
+    out.extend_from_slice(&bytes[start..]);
+    out.push(b'"');
+}
