@@ -1,1 +1,40 @@
-//! queue
+//! The queue engine: what a queue holds, who gets it next, and when it comes back.
+//!
+//! An [`Engine`] keeps queues in a journal. It knows no protocol and no AWS: services translate.
+//! Inside, `machine` is the pure part (commands are decided against a state that records move), and
+//! `engine` is the part with a clock, a lock, a disk and receivers that wait.
+
+mod codec;
+mod commands;
+mod content;
+mod engine;
+mod ground;
+mod key;
+mod line;
+mod loose;
+mod machine;
+mod message;
+mod queue;
+mod receipt;
+mod record;
+mod refusal;
+mod settings;
+mod settings_codec;
+mod stock;
+mod waiters;
+
+pub use codec::Unreadable;
+pub use commands::Created;
+pub use engine::{Config, Description, Engine, Metrics, QueueMetrics};
+pub use key::{QueueId, QueueKey, Sequence, ShardId};
+pub use message::{
+    Attribute, AttributeValue, Content, Delivery, Digest, NewMessage, Peeked, Receive, Sent,
+    Standing,
+};
+pub use queue::Tally;
+pub use receipt::Receipt;
+pub use refusal::{
+    Error, Failure, IN_FLIGHT_LIMIT, OpenError, PURGE_PAUSE, REMOVAL_PAUSE, Refusal,
+};
+pub use settings::{Discipline, SettingName, Settings, SettingsChange, Tags};
+pub use stock::Counts;

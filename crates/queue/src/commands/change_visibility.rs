@@ -1,0 +1,54 @@
+//! Changes when received messages become visible again.
+
+use std::time::Duration;
+
+use crate::key::QueueNumber;
+use crate::machine::{Command, Decision, Machine};
+use crate::receipt::Receipt;
+use crate::record::Record;
+use crate::refusal::Refusal;
+
+pub(crate) struct ChangeVisibility {
+    pub(crate) queue: QueueNumber,
+    /// Of each receipt, how long its message is to stay hidden from now on.
+    pub(crate) changes: Vec<(Receipt, Duration)>,
+}
+
+impl Command for ChangeVisibility {
+    /// An answer a receipt.
+    type Reply = Vec<Result<(), Refusal>>;
+
+    fn queue(&self) -> Option<QueueNumber> {
+        Some(self.queue)
+    }
+
+    /// A message that has become visible again is hidden anew: its receiver is still at work.
+    fn decide(&self, machine: &Machine) -> Result<Decision<Self::Reply>, Refusal> {
+        let stock = &machine.queue(self.queue)?.stock;
+        let mut records = Vec::with_capacity(self.changes.len());
+        let mut reply = Vec::with_capacity(self.changes.len());
+        for (receipt, hidden) in &self.changes {
+            let answer = sealed_here(receipt, machine, self.queue)
+                .and_then(|()| stock.find(receipt.sequence).map(drop).ok_or(Refusal::MessageGone));
+            if answer.is_ok() {
+                records.push(Record::Hidden {
+                    queue: self.queue,
+                    until: machine.now() + *hidden,
+                    sequences: vec![receipt.sequence],
+                });
+            }
+            reply.push(answer);
+        }
+        Ok(Decision { records, reply })
+    }
+}
+
+/// Whether we made `receipt`, for a message of `queue`.
+pub(super) fn sealed_here(
+    receipt: &Receipt,
+    machine: &Machine,
+    queue: QueueNumber,
+) -> Result<(), Refusal> {
+    let secret = machine.secret.ok_or(Refusal::BadReceipt)?;
+    receipt.check(machine.id(queue), secret)
+}

@@ -1,0 +1,52 @@
+//! Deletes messages by their receipts.
+
+use super::change_visibility::sealed_here;
+use crate::key::{QueueNumber, Sequence};
+use crate::machine::{Command, Decision, Machine};
+use crate::receipt::Receipt;
+use crate::record::Record;
+use crate::refusal::Refusal;
+
+pub(crate) struct Delete {
+    pub(crate) queue: QueueNumber,
+    pub(crate) receipts: Vec<Receipt>,
+}
+
+/// What became of a deletion.
+#[derive(Debug)]
+pub(crate) struct Deletions {
+    /// An answer a receipt.
+    pub(crate) answers: Vec<Result<(), Refusal>>,
+    /// How many messages went.
+    pub(crate) deleted: usize,
+}
+
+impl Command for Delete {
+    type Reply = Deletions;
+
+    fn queue(&self) -> Option<QueueNumber> {
+        Some(self.queue)
+    }
+
+    /// Any receipt of a message will do, also an old one. That a message is gone already is no
+    /// refusal: it is what the receiver wants.
+    fn decide(&self, machine: &Machine) -> Result<Decision<Deletions>, Refusal> {
+        let stock = &machine.queue(self.queue)?.stock;
+        let answers: Vec<_> =
+            self.receipts.iter().map(|one| sealed_here(one, machine, self.queue)).collect();
+        let good = self.receipts.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
+        let mut sequences: Vec<Sequence> = good
+            .map(|(receipt, _)| receipt.sequence)
+            .filter(|sequence| stock.find(*sequence).is_some())
+            .collect();
+        sequences.sort_unstable();
+        sequences.dedup();
+        let deleted = sequences.len();
+        let records = if sequences.is_empty() {
+            Vec::new()
+        } else {
+            vec![Record::Deleted { queue: self.queue, sequences }]
+        };
+        Ok(Decision { records, reply: Deletions { answers, deleted } })
+    }
+}

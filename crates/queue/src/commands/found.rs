@@ -1,0 +1,25 @@
+//! Begins a shard: gives it the secret that seals receipts.
+
+use crate::key::QueueNumber;
+use crate::machine::{Command, Decision, Machine};
+use crate::receipt::Secret;
+use crate::record::Record;
+use crate::refusal::Refusal;
+
+pub(crate) struct Found {
+    pub(crate) secret: Secret,
+}
+
+impl Command for Found {
+    type Reply = ();
+
+    fn queue(&self) -> Option<QueueNumber> {
+        None
+    }
+
+    fn decide(&self, machine: &Machine) -> Result<Decision<()>, Refusal> {
+        let founded = Record::Founded { secret: self.secret };
+        let records = if machine.secret.is_none() { vec![founded] } else { Vec::new() };
+        Ok(Decision { records, reply: () })
+    }
+}

@@ -1,0 +1,117 @@
+//! The engine: the machine with a clock, a lock, a disk, and receivers that wait.
+//!
+//! The rule of the lock: decide, append to the journal's memory, apply, and let go, about a
+//! microsecond. It is never held across I/O or an await. Answers leave after the journal is durable
+//! up to the records they rest on.
+
+mod administer;
+mod housekeeping;
+mod look;
+mod messages;
+mod open;
+mod receive;
+mod shard;
+mod timer;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tidemill_base::{Chance, Clock};
+use tidemill_journal::{Journal, Options};
+use tokio::sync::Notify;
+
+use crate::key::{QueueId, QueueKey, ShardId};
+use crate::receipt::Secret;
+use crate::refusal::Failure;
+
+pub use look::{Description, Metrics, QueueMetrics};
+use shard::Shard;
+
+/// What an engine is opened with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How the journal is kept.
+    pub journal: Options,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids and secrets.
+    pub chance: Chance,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { journal: Options::default(), clock: Clock::system(), chance: Chance::system() }
+    }
+}
+
+/// The queues of one journal. Clones share it.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    id: ShardId,
+    journal: Journal,
+    clock: Clock,
+    chance: Chance,
+    secret: Secret,
+    /// The one owner of all state. See the rule of the lock above. Taken before the journal's
+    /// own lock, and never under it.
+    shard: Mutex<Shard>,
+    /// What queues are called, beside the shard, so that finding one waits for nobody. Changed
+    /// only under the shard's lock.
+    names: RwLock<HashMap<QueueKey, QueueId>>,
+    /// The timer has an earlier deadline.
+    rearmed: Notify,
+    /// The log went on to another segment.
+    segment_full: Notify,
+    /// The segment that the watermark was in when it last moved.
+    segment: AtomicU64,
+    /// The engine was shut down.
+    stopped: Notify,
+    /// Held by whoever makes a checkpoint.
+    housekeeping: Mutex<()>,
+    /// Reads of messages whose bytes were damaged.
+    damaged_reads: AtomicU64,
+}
+
+impl Engine {
+    /// The queue that is called `key`.
+    pub fn find(&self, key: &QueueKey) -> Option<QueueId> {
+        self.0.names.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Wakes every waiting receiver with an empty answer, makes a last checkpoint and closes the
+    /// journal: every later change fails. To be called once, when no request is under way.
+    pub async fn shut_down(&self) -> Result<(), Failure> {
+        self.0.stop_waiting();
+        self.0.stopped.notify_waiters();
+        self.0.stopped.notify_one();
+        let inner = Arc::clone(&self.0);
+        let closing = tokio::task::spawn_blocking(move || {
+            let checkpoint = inner.keep_house();
+            inner.journal.close()?;
+            checkpoint
+        });
+        closing.await.expect("making a checkpoint does not panic")
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shard> {
+        self.shard.lock().expect("a panic while the state moved leaves it unfit for use")
+    }
+
+    fn note_damage(&self) {
+        self.damaged_reads.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("shard", &self.0.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

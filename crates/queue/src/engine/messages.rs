@@ -1,0 +1,98 @@
+//! Messages: sent, deleted, hidden for longer.
+
+use std::time::Duration;
+
+use tidemill_base::MessageId;
+
+use super::Engine;
+use crate::commands::{ChangeVisibility, Delete, Send};
+use crate::content::Packed;
+use crate::key::QueueId;
+use crate::message::{NewMessage, Sent};
+use crate::receipt::Receipt;
+use crate::refusal::{Error, Refusal};
+
+impl Engine {
+    /// Sends a message. It is durable when this returns.
+    pub async fn send(&self, id: QueueId, message: NewMessage) -> Result<Sent, Error> {
+        let mut sent = self.send_batch(id, vec![message]).await?;
+        Ok(sent.pop().expect("a message that was sent has an answer"))
+    }
+
+    /// Sends messages, all of them or none, in this order. Refuses with [`Refusal::TooLarge`].
+    pub async fn send_batch(
+        &self,
+        id: QueueId,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Sent>, Error> {
+        let queue = self.0.number(id)?;
+        let prepare = |message: &NewMessage| {
+            let id = MessageId::random(&self.0.chance);
+            (Packed::new(id, &message.content), (id, message.delay))
+        };
+        let (contents, new): (Vec<_>, Vec<_>) = messages.iter().map(prepare).unzip();
+        let bytes: usize = messages.iter().map(|message| message.content.body.len()).sum();
+        let sent = {
+            let mut shard = self.0.lock();
+            let send = Send { queue, messages: new };
+            let sent = self.0.commit(&mut shard, &send, &contents)?;
+            if let Ok(queue) = shard.machine.queue_mut(queue) {
+                queue.memory.tally.sent += count(sent.reply.len());
+                queue.memory.tally.sent_bytes += count(bytes);
+            }
+            self.0.watch(&mut shard, queue);
+            sent
+        };
+        self.0.journal.durable_at(sent.upto).await?;
+        Ok(sent.reply)
+    }
+
+    /// Deletes messages; an answer a receipt. Any receipt of a message will do, and one that is
+    /// gone already counts as deleted. Refuses single ones with [`Refusal::BadReceipt`].
+    pub async fn delete(
+        &self,
+        id: QueueId,
+        receipts: &[Receipt],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let queue = self.0.number(id)?;
+        let delete = Delete { queue, receipts: receipts.to_vec() };
+        let committed = {
+            let mut shard = self.0.lock();
+            let committed = self.0.commit(&mut shard, &delete, &[])?;
+            let queue = shard.machine.queue_mut(queue)?;
+            queue.memory.tally.deleted += count(committed.reply.deleted);
+            if queue.stock.visible() > 0 && !queue.memory.waiters.is_empty() {
+                // There may be room in flight again.
+                self.0.attend(&mut shard, delete.queue);
+            }
+            committed
+        };
+        self.0.journal.durable_at(committed.upto).await?;
+        Ok(committed.reply.answers)
+    }
+
+    /// Has messages stay hidden for so long from now on; an answer a receipt. With no time at
+    /// all they are visible at once. Refuses single ones with [`Refusal::BadReceipt`] and
+    /// [`Refusal::MessageGone`].
+    pub async fn change_visibility(
+        &self,
+        id: QueueId,
+        changes: &[(Receipt, Duration)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let queue = self.0.number(id)?;
+        let change = ChangeVisibility { queue, changes: changes.to_vec() };
+        let committed = {
+            let mut shard = self.0.lock();
+            let committed = self.0.commit(&mut shard, &change, &[])?;
+            self.0.attend(&mut shard, queue);
+            committed
+        };
+        self.0.journal.durable_at(committed.upto).await?;
+        Ok(committed.reply)
+    }
+}
+
+/// A number of things in memory, as counters keep it.
+pub(super) fn count(number: usize) -> u64 {
+    u64::try_from(number).expect("a number of things in memory fits 64 bits")
+}

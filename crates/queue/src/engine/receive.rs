@@ -1,0 +1,200 @@
+//! Receiving: at once if there is something, else waiting in line.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidemill_base::{MessageId, Timestamp};
+use tidemill_journal::{Position, ReadError};
+use tokio::sync::oneshot;
+
+use super::messages::count;
+use super::shard::{Committed, Served};
+use super::{Engine, Inner};
+use crate::codec::Unreadable;
+use crate::commands::{GiveBack, Take, Taken};
+use crate::content::Packed;
+use crate::key::{QueueId, QueueNumber, Sequence};
+use crate::message::{Content, Delivery, Receive};
+use crate::receipt::Receipt;
+use crate::record::Header;
+use crate::refusal::{Error, Refusal};
+use crate::waiters::{Ticket, Waiter};
+
+/// What a receive comes to at first.
+enum Begun {
+    Served(Served),
+    Waiting(Waiting),
+}
+
+/// A receiver that waits. Dropping it takes it from the line, and gives back what it was handed
+/// in the same moment.
+struct Waiting {
+    inner: Arc<Inner>,
+    queue: QueueNumber,
+    ticket: Ticket,
+    reply: oneshot::Receiver<Result<Served, Error>>,
+    answered: bool,
+}
+
+impl Engine {
+    /// Hands out up to `ask.max` messages. If there are none, waits for the first one as long as
+    /// the receive, or else the queue, says; then returns nothing.
+    ///
+    /// Dropping the future before it returns costs no message its place: whatever was about to
+    /// be handed out is visible again. Refuses with [`Refusal::InFlightLimit`].
+    pub async fn receive(&self, id: QueueId, ask: Receive) -> Result<Vec<Delivery>, Error> {
+        let served = match self.0.begin_receive(self.0.number(id)?, ask)? {
+            Begun::Served(served) => served,
+            Begun::Waiting(waiting) => waiting.served().await?,
+        };
+        self.0.deliver(id, &served)
+    }
+}
+
+impl Waiting {
+    async fn served(mut self) -> Result<Served, Error> {
+        let answer = (&mut self.reply).await;
+        self.answered = true;
+        answer.unwrap_or_else(|_| Err(Refusal::NoSuchQueue.into()))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        let mut shard = self.inner.lock();
+        shard.replies.remove(&self.ticket);
+        if let Ok(queue) = shard.machine.queue_mut(self.queue) {
+            queue.memory.waiters.remove(self.ticket);
+        }
+        if let Ok(Ok(Served { taken, .. })) = self.reply.try_recv() {
+            let give_back = GiveBack { queue: self.queue, taken };
+            if let Err(error) = self.inner.commit(&mut shard, &give_back, &[]) {
+                tracing::warn!(%error, "messages come back only when their visibility ends");
+            }
+            self.inner.attend(&mut shard, self.queue);
+        }
+    }
+}
+
+impl Inner {
+    fn begin_receive(self: &Arc<Self>, queue: QueueNumber, ask: Receive) -> Result<Begun, Error> {
+        let mut shard = self.lock();
+        self.attend(&mut shard, queue);
+        let take = Take { queue, max: ask.max, visibility: ask.visibility };
+        let Committed { reply: taken, upto } = self.commit(&mut shard, &take, &[])?;
+        let stopping = shard.stopping;
+        let now = shard.machine.now();
+        let found = shard.machine.queue_mut(queue)?;
+        let wait = ask.wait.unwrap_or(found.facts.settings.receive_wait);
+        if !taken.is_empty() || wait.is_zero() || stopping {
+            found.memory.tally.empty_receives += u64::from(taken.is_empty());
+            return Ok(Begun::Served(Served { taken, upto }));
+        }
+        let deadline = now + wait;
+        let ticket = shard.next_ticket;
+        shard.next_ticket = Ticket(ticket.0 + 1);
+        let waiter = Waiter { max: ask.max, visibility: ask.visibility, deadline };
+        shard.machine.queue_mut(queue)?.memory.waiters.add(ticket, waiter);
+        let (sender, reply) = oneshot::channel();
+        shard.replies.insert(ticket, sender);
+        self.watch(&mut shard, queue);
+        let inner = Arc::clone(self);
+        Ok(Begun::Waiting(Waiting { inner, queue, ticket, reply, answered: false }))
+    }
+
+    /// Reads what was handed out. A receive has only to survive the process: after a crash of
+    /// the machine a message may come twice, as it may anyway.
+    fn deliver(&self, id: QueueId, served: &Served) -> Result<Vec<Delivery>, Error> {
+        if served.taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.journal.write(served.upto)?;
+        let deliveries: Vec<_> =
+            served.taken.iter().filter_map(|taken| self.delivery(id, taken)).collect();
+        if let Ok(queue) = self.lock().machine.queue_mut(id.number) {
+            queue.memory.tally.received += count(deliveries.len());
+        }
+        Ok(deliveries)
+    }
+
+    fn delivery(&self, id: QueueId, taken: &Taken) -> Option<Delivery> {
+        let (message, content) = self.content(id.number, taken.sequence, taken.position)?;
+        Some(Delivery {
+            id: message,
+            sequence: taken.sequence,
+            receipt: Receipt::new(id, taken.sequence, taken.receive, self.secret),
+            receive_count: taken.receive,
+            first_received: taken.first_received,
+            sent: taken.sent,
+            content,
+        })
+    }
+
+    /// Reads a message's content. If its bytes are damaged says so in the log and the counters:
+    /// the message stays where it stands, for a repair to bring it back.
+    pub(super) fn content(
+        &self,
+        queue: QueueNumber,
+        sequence: Sequence,
+        position: Position,
+    ) -> Option<(MessageId, Content)> {
+        let mut at = position;
+        loop {
+            let problem = match self.journal.read(at) {
+                Ok(record) => match unpack(&record.payload) {
+                    Ok(found) => return Some(found),
+                    Err(unreadable) => unreadable.to_string(),
+                },
+                Err(error) => {
+                    // The record may have moved since, and its old segment be gone.
+                    let now_at = self.place(queue, sequence);
+                    match now_at {
+                        Some(moved) if moved != at => {
+                            at = moved;
+                            continue;
+                        }
+                        None if matches!(error, ReadError::Absent(_)) => return None,
+                        _ => error.to_string(),
+                    }
+                }
+            };
+            tracing::error!(queue = queue.0, %sequence, position = %at, problem, "unreadable message");
+            self.note_damage();
+            return None;
+        }
+    }
+
+    fn place(&self, queue: QueueNumber, sequence: Sequence) -> Option<Position> {
+        let shard = self.lock();
+        let found = shard.machine.queue(queue).ok()?.stock.find(sequence);
+        found.map(|held| held.position)
+    }
+
+    /// Wakes every waiting receiver with nothing, and lets nobody begin to wait.
+    pub(super) fn stop_waiting(&self) {
+        let mut shard = self.lock();
+        shard.stopping = true;
+        for queue in shard.machine.queues_mut() {
+            queue.memory.waiters.drain();
+        }
+        for (_, reply) in shard.replies.drain() {
+            // One that is going away needs no answer.
+            drop(reply.send(Ok(Served::default())));
+        }
+    }
+}
+
+fn unpack(payload: &Bytes) -> Result<(MessageId, Content), Unreadable> {
+    if payload.len() < Header::SIZE {
+        return Err(Unreadable::new("message header"));
+    }
+    Packed::read(&payload.slice(Header::SIZE..))?.unpack()
+}
+
+/// Absent if the message was never received.
+pub(super) fn once(time: Timestamp) -> Option<Timestamp> {
+    Some(time).filter(|time| *time != Timestamp::NEVER)
+}

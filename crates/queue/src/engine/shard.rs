@@ -1,0 +1,192 @@
+//! What the lock protects: the machine, and who waits for it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tidemill_base::Timestamp;
+use tidemill_journal::{Group, Position};
+use tokio::sync::oneshot;
+
+use super::Inner;
+use crate::commands::{DropOld, Take, Taken};
+use crate::content::Packed;
+use crate::key::QueueNumber;
+use crate::machine::{Command, Machine};
+use crate::record::{Header, Record, VERSION};
+use crate::refusal::{Error, Refusal};
+use crate::waiters::Ticket;
+
+/// The state of a shard and who waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    pub(super) machine: Machine,
+    /// How to reach the receivers that wait.
+    pub(super) replies: HashMap<Ticket, oneshot::Sender<Result<Served, Error>>>,
+    /// Which queues to look at when. A queue is in it at most once, at its `memory.armed`.
+    pub(super) timers: BTreeSet<(Timestamp, QueueNumber)>,
+    /// Which queues to look at once the log is durable up to where: somebody waits there for
+    /// what was sent.
+    pub(super) undurable: BTreeSet<(Position, QueueNumber)>,
+    pub(super) next_ticket: Ticket,
+    /// The engine was shut down, so nobody may begin to wait.
+    pub(super) stopping: bool,
+}
+
+/// What a receiver was given.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    pub(super) taken: Vec<Taken>,
+    /// To be written before the answer leaves.
+    pub(super) upto: Position,
+}
+
+/// A command that was carried out, if not yet durable.
+pub(super) struct Committed<R> {
+    pub(super) reply: R,
+    /// To be durable, or written, before the answer leaves.
+    pub(super) upto: Position,
+}
+
+impl Inner {
+    /// Carries out a command: decides, appends, applies. `contents` are those of the messages
+    /// that it records, in order.
+    pub(super) fn commit<C: Command>(
+        &self,
+        shard: &mut Shard,
+        command: &C,
+        contents: &[Packed],
+    ) -> Result<Committed<C::Reply>, Error> {
+        let machine = &mut shard.machine;
+        machine.advance(command.queue(), self.clock.now(), self.journal.durable());
+        let room = self.journal.max_payload().as_usize() - Header::SIZE;
+        if contents.iter().any(|content| content.size() > room) {
+            return Err(Refusal::TooLarge.into());
+        }
+        let decision = command.decide(machine)?;
+        if decision.records.is_empty() {
+            // What the answer rests on may still be on its way to the disk.
+            return Ok(Committed { reply: decision.reply, upto: self.journal.end() });
+        }
+        let records = &decision.records;
+        let appended = self.journal.append(|group| push_all(group, records, contents))?;
+        for (position, record) in appended.value.into_iter().zip(records) {
+            machine.apply(position, record);
+        }
+        Ok(Committed { reply: decision.reply, upto: appended.end })
+    }
+
+    /// Looks after a queue: drops what is too old, serves those who wait, sets the timer.
+    pub(super) fn attend(&self, shard: &mut Shard, number: QueueNumber) {
+        let (now, durable) = (self.clock.now(), self.journal.durable());
+        shard.machine.advance(Some(number), now, durable);
+        let now = shard.machine.now();
+        let Ok(queue) = shard.machine.queue(number) else { return };
+        let retention = queue.facts.settings.retention;
+        if queue.stock.oldest().is_some_and(|sent| sent + retention <= now) {
+            self.drop_old(shard, number);
+        }
+        self.serve(shard, number);
+        while let Ok(queue) = shard.machine.queue_mut(number)
+            && let Some(ticket) = queue.memory.waiters.pop_overdue(now)
+        {
+            queue.memory.tally.empty_receives += 1;
+            answer(shard, ticket, Ok(Served::default()));
+        }
+        self.watch(shard, number);
+        self.postpone_unmet(shard, number, now);
+    }
+
+    /// A deadline that was not met though everything was done, because the journal is poisoned,
+    /// is no reason to look again at once.
+    fn postpone_unmet(&self, shard: &mut Shard, number: QueueNumber, now: Timestamp) {
+        let Ok(queue) = shard.machine.queue_mut(number) else { return };
+        if queue.memory.armed <= now && queue.next_deadline() <= now {
+            shard.timers.remove(&(queue.memory.armed, number));
+            queue.memory.armed = now + Duration::from_secs(1);
+            shard.timers.insert((queue.memory.armed, number));
+        }
+    }
+
+    fn drop_old(&self, shard: &mut Shard, number: QueueNumber) {
+        loop {
+            match self.commit(shard, &DropOld { queue: number }, &[]) {
+                Ok(Committed { reply: true, .. }) => {}
+                Ok(Committed { reply: false, .. }) => return,
+                // A poisoned journal: what is too old stays visible to those who look.
+                Err(error) => {
+                    tracing::debug!(%error, "messages that grew too old were not dropped");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands what is visible to those who wait, in the order in which they came.
+    fn serve(&self, shard: &mut Shard, number: QueueNumber) {
+        while let Ok(queue) = shard.machine.queue(number)
+            && queue.stock.visible() > 0
+            && let Some((ticket, waiter)) = queue.memory.waiters.first()
+        {
+            let take = Take { queue: number, max: waiter.max, visibility: waiter.visibility };
+            let served = match self.commit(shard, &take, &[]) {
+                Ok(committed) if committed.reply.is_empty() => return,
+                Ok(Committed { reply, upto }) => Ok(Served { taken: reply, upto }),
+                // Room is made by deletions, and by time, before the receiver's own is up.
+                Err(Error::Refused(Refusal::InFlightLimit)) => return,
+                Err(error) => Err(error),
+            };
+            if let Ok(queue) = shard.machine.queue_mut(number) {
+                queue.memory.waiters.remove(ticket);
+            }
+            answer(shard, ticket, served);
+        }
+    }
+
+    /// Sees to it that the queue is looked at when it next has to be.
+    pub(super) fn watch(&self, shard: &mut Shard, number: QueueNumber) {
+        let Ok(queue) = shard.machine.queue_mut(number) else { return };
+        if !queue.memory.waiters.is_empty() && queue.stock.has_fresh() {
+            shard.undurable.insert((self.journal.end(), number));
+        }
+        let deadline = queue.next_deadline();
+        // A deadline that has moved away is left to pass: looking once more costs less.
+        if deadline < queue.memory.armed {
+            shard.timers.remove(&(queue.memory.armed, number));
+            queue.memory.armed = deadline;
+            shard.timers.insert((deadline, number));
+            if shard.timers.first() == Some(&(deadline, number)) {
+                self.rearmed.notify_one();
+            }
+        }
+    }
+
+    /// The log became durable up to `durable`.
+    pub(super) fn became_durable(&self, durable: Position) {
+        let mut shard = self.lock();
+        while let Some(&(upto, number)) = shard.undurable.first()
+            && upto <= durable
+        {
+            shard.undurable.pop_first();
+            self.attend(&mut shard, number);
+        }
+    }
+}
+
+/// Tells a receiver what it gets. One that went away has been taken from the list before.
+pub(super) fn answer(shard: &mut Shard, ticket: Ticket, served: Result<Served, Error>) {
+    if let Some(reply) = shard.replies.remove(&ticket) {
+        // Should it be going away just now, it finds the answer there and gives it back.
+        drop(reply.send(served));
+    }
+}
+
+fn push_all(group: &mut Group<'_>, records: &[Record], contents: &[Packed]) -> Vec<Position> {
+    let mut contents = contents.iter();
+    let mut push = |record: &Record| {
+        let content = record
+            .has_content()
+            .then(|| contents.next().expect("a command comes with its messages' contents"));
+        group.push(record.kind(), VERSION, |out| record.write(content, out))
+    };
+    records.iter().map(&mut push).collect()
+}

@@ -1,0 +1,235 @@
+//! The loose: messages that were received before, and delayed ones that fit no line.
+//!
+//! They come and go in any order, so they are kept by sequence, and by the time at which they
+//! become visible. The records are on shared pages: a copy, for a snapshot, copies addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tidemill_base::Timestamp;
+use tidemill_journal::Position;
+
+use crate::key::Sequence;
+use crate::line::Entry;
+
+/// A page covers 64 sequences.
+const PAGE_BITS: u32 = 6;
+
+/// A message that is not in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) sequence: Sequence,
+    pub(crate) position: Position,
+    pub(crate) sent: Timestamp,
+    /// When it becomes visible, or became.
+    pub(crate) due: Timestamp,
+    /// How often it was received: 0 if it was only ever delayed.
+    pub(crate) receives: u32,
+    /// When it was first received; `Timestamp::NEVER` if it was not.
+    pub(crate) first_received: Timestamp,
+}
+
+impl From<Entry> for Held {
+    fn from(entry: Entry) -> Self {
+        Self {
+            sequence: entry.sequence,
+            position: entry.position,
+            sent: entry.sent,
+            due: entry.available(),
+            receives: 0,
+            first_received: Timestamp::NEVER,
+        }
+    }
+}
+
+type Page = Arc<Vec<Held>>;
+
+/// The pages: all that is persisted of the loose.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pages(BTreeMap<u64, Page>);
+
+/// Messages by sequence and by when they become visible.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loose {
+    pages: Pages,
+    /// Not yet visible, the next to become so first.
+    pending: BTreeSet<(Timestamp, Sequence)>,
+    /// Visible, the one that became so first first.
+    visible: BTreeSet<(Timestamp, Sequence)>,
+    /// How many of the pending were never received.
+    delayed: usize,
+}
+
+impl Pages {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Held> + '_ {
+        self.0.values().flat_map(|page| page.iter())
+    }
+
+    /// Those from `sequence` on.
+    pub(crate) fn iter_from(&self, sequence: Sequence) -> impl Iterator<Item = &Held> + '_ {
+        self.0
+            .range(sequence.0 >> PAGE_BITS..)
+            .flat_map(|(_, page)| page.iter())
+            .skip_while(move |held| held.sequence < sequence)
+    }
+
+    fn get(&self, sequence: Sequence) -> Option<&Held> {
+        let page = self.0.get(&(sequence.0 >> PAGE_BITS))?;
+        let index = page.binary_search_by_key(&sequence, |held| held.sequence).ok()?;
+        Some(&page[index])
+    }
+
+    fn get_mut(&mut self, sequence: Sequence) -> Option<&mut Held> {
+        let page = self.0.get_mut(&(sequence.0 >> PAGE_BITS))?;
+        let index = page.binary_search_by_key(&sequence, |held| held.sequence).ok()?;
+        Some(&mut Arc::make_mut(page)[index])
+    }
+
+    fn insert(&mut self, held: Held) {
+        let page = Arc::make_mut(self.0.entry(held.sequence.0 >> PAGE_BITS).or_default());
+        let index = page.partition_point(|other| other.sequence < held.sequence);
+        page.insert(index, held);
+    }
+
+    fn remove(&mut self, sequence: Sequence) -> Option<Held> {
+        let number = sequence.0 >> PAGE_BITS;
+        let page = self.0.get_mut(&number)?;
+        let index = page.binary_search_by_key(&sequence, |held| held.sequence).ok()?;
+        let page = Arc::make_mut(page);
+        let held = page.remove(index);
+        if page.is_empty() {
+            self.0.remove(&number);
+        }
+        Some(held)
+    }
+}
+
+impl Loose {
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    pub(crate) fn visible(&self) -> usize {
+        self.visible.len()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.pending.len() - self.delayed
+    }
+
+    pub(crate) fn delayed(&self) -> usize {
+        self.delayed
+    }
+
+    /// Takes `held` in, as it stands at `now`. Its sequence is not here yet.
+    pub(crate) fn insert(&mut self, held: Held, now: Timestamp) {
+        let set = if held.due > now { &mut self.pending } else { &mut self.visible };
+        set.insert((held.due, held.sequence));
+        self.delayed += usize::from(held.due > now && held.receives == 0);
+        self.pages.insert(held);
+    }
+
+    pub(crate) fn get(&self, sequence: Sequence) -> Option<&Held> {
+        self.pages.get(sequence)
+    }
+
+    pub(crate) fn remove(&mut self, sequence: Sequence) -> Option<Held> {
+        let held = self.pages.remove(sequence)?;
+        if self.pending.remove(&(held.due, sequence)) {
+            self.delayed -= usize::from(held.receives == 0);
+        } else {
+            let was_visible = self.visible.remove(&(held.due, sequence));
+            debug_assert!(was_visible, "what is loose is pending or visible");
+        }
+        Some(held)
+    }
+
+    pub(crate) fn relocate(&mut self, sequence: Sequence, to: Position) -> Option<Position> {
+        let held = self.pages.get_mut(sequence)?;
+        Some(std::mem::replace(&mut held.position, to))
+    }
+
+    /// Makes visible what is due.
+    pub(crate) fn mature(&mut self, now: Timestamp) {
+        while let Some(&(due, sequence)) = self.pending.first()
+            && due <= now
+        {
+            self.pending.pop_first();
+            self.visible.insert((due, sequence));
+            let held = self.pages.get(sequence).expect("what is pending is on a page");
+            self.delayed -= usize::from(held.receives == 0);
+        }
+    }
+
+    /// When the next one becomes visible.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.pending.first().map(|(due, _)| *due)
+    }
+
+    /// The visible ones, in the order in which they became so.
+    pub(crate) fn iter_visible(&self) -> impl Iterator<Item = &Held> + '_ {
+        self.visible
+            .iter()
+            .map(|(_, sequence)| self.pages.get(*sequence).expect("what is visible is on a page"))
+    }
+
+    /// All, by sequence.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Held> + '_ {
+        self.pages.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(number: u64, due: u64, receives: u32) -> Held {
+        Held {
+            sequence: Sequence(number),
+            position: Position::from_u64(number * 8),
+            sent: Timestamp::EPOCH,
+            due: Timestamp::from_millis(due),
+            receives,
+            first_received: Timestamp::NEVER,
+        }
+    }
+
+    #[test]
+    fn what_is_due_becomes_visible_in_the_order_of_its_times() {
+        let mut loose = Loose::default();
+        for (number, due, receives) in [(900, 30, 1), (5, 20, 0), (70, 10, 2), (6, 40, 1)] {
+            loose.insert(held(number, due, receives), Timestamp::EPOCH);
+        }
+        assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (3, 1, 0));
+        loose.mature(Timestamp::from_millis(30));
+        assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (1, 0, 3));
+        let order: Vec<_> = loose.iter_visible().map(|held| held.sequence.0).collect();
+        assert_eq!(order, [70, 5, 900]);
+        let order: Vec<_> = loose.iter().map(|held| held.sequence.0).collect();
+        assert_eq!(order, [5, 6, 70, 900]);
+        assert_eq!(loose.next_due(), Some(Timestamp::from_millis(40)));
+    }
+
+    #[test]
+    fn removing_leaves_no_trace() {
+        let mut loose = Loose::default();
+        loose.insert(held(1, 10, 0), Timestamp::EPOCH);
+        loose.insert(held(2, 0, 1), Timestamp::EPOCH);
+        assert!(loose.remove(Sequence(1)).is_some());
+        assert!(loose.remove(Sequence(1)).is_none());
+        assert!(loose.remove(Sequence(2)).is_some());
+        assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (0, 0, 0));
+        assert_eq!((loose.iter().count(), loose.next_due()), (0, None));
+    }
+
+    #[test]
+    fn a_copy_of_the_pages_stays_as_it_was() {
+        let mut loose = Loose::default();
+        loose.insert(held(1, 10, 1), Timestamp::EPOCH);
+        let copy = loose.pages().clone();
+        loose.relocate(Sequence(1), Position::from_u64(800));
+        assert_eq!(copy.get(Sequence(1)).unwrap().position, Position::from_u64(8));
+        assert_eq!(loose.get(Sequence(1)).unwrap().position, Position::from_u64(800));
+        assert_eq!(loose.pages().iter_from(Sequence(2)).count(), 0);
+    }
+}

@@ -1,0 +1,272 @@
+//! The machine: the state of a shard, moved by records alone.
+//!
+//! It does no I/O, reads no clock and draws no dice. A command is decided against the state and
+//! gives records; once these are in the journal, `apply` moves the state; recovery folds the very
+//! same `apply`. Folding the same records gives the same state, byte for byte.
+
+use std::collections::BTreeMap;
+
+use tidemill_base::{AccountId, QueueName, Region, Timestamp};
+use tidemill_journal::{Position, RecordRef};
+
+use crate::codec::{Put, Reader, Unreadable};
+use crate::ground::Ground;
+use crate::key::{QueueId, QueueKey, QueueNumber, ShardId};
+use crate::queue::Queue;
+use crate::receipt::Secret;
+use crate::record::{Record, put_key, read_key};
+use crate::refusal::{REMOVAL_PAUSE, Refusal};
+
+/// The name of the shard's own section.
+pub(crate) const SHARD_SECTION: &str = "shard";
+/// The version of the shard's own section.
+const SECTION_VERSION: u8 = 1;
+
+/// The name of a queue's section.
+pub(crate) fn section_name(queue: QueueNumber) -> String {
+    format!("queue-{}", queue.0)
+}
+
+/// The state of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    pub(crate) shard: ShardId,
+    /// Seals receipts. There is one from the shard's first record on.
+    pub(crate) secret: Option<Secret>,
+    pub(crate) next_queue: QueueNumber,
+    /// When names became free that may not be used again yet.
+    removed: BTreeMap<QueueKey, Timestamp>,
+    queues: BTreeMap<QueueNumber, Queue>,
+    by_key: BTreeMap<QueueKey, QueueNumber>,
+    pub(crate) ground: Ground,
+    /// The latest time that was seen. Never goes back, whatever the clock does.
+    now: Timestamp,
+    /// Where the shard's own section was taken that recovery began with.
+    section: Position,
+}
+
+/// What a command asks to be recorded, and what to answer once it is.
+#[derive(Debug)]
+pub(crate) struct Decision<R> {
+    pub(crate) records: Vec<Record>,
+    pub(crate) reply: R,
+}
+
+/// Something that the machine is asked to do. One command a file, in `commands`.
+pub(crate) trait Command {
+    /// What is answered.
+    type Reply;
+
+    /// The queue that the command is about, if it is about one.
+    fn queue(&self) -> Option<QueueNumber>;
+
+    /// Decides, changing nothing.
+    fn decide(&self, machine: &Machine) -> Result<Decision<Self::Reply>, Refusal>;
+}
+
+impl Machine {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) fn id(&self, number: QueueNumber) -> QueueId {
+        QueueId { shard: self.shard, number }
+    }
+
+    pub(crate) fn queue(&self, number: QueueNumber) -> Result<&Queue, Refusal> {
+        self.queues.get(&number).ok_or(Refusal::NoSuchQueue)
+    }
+
+    pub(crate) fn queue_mut(&mut self, number: QueueNumber) -> Result<&mut Queue, Refusal> {
+        self.queues.get_mut(&number).ok_or(Refusal::NoSuchQueue)
+    }
+
+    pub(crate) fn queues(&self) -> impl Iterator<Item = &Queue> + '_ {
+        self.queues.values()
+    }
+
+    pub(crate) fn queues_mut(&mut self) -> impl Iterator<Item = &mut Queue> + '_ {
+        self.queues.values_mut()
+    }
+
+    pub(crate) fn find(&self, key: &QueueKey) -> Option<&Queue> {
+        self.queues.get(self.by_key.get(key)?)
+    }
+
+    /// The queues of an account and region, by name; those before `from` may be left out.
+    pub(crate) fn queues_in<'a>(
+        &'a self,
+        account: AccountId,
+        region: &'a Region,
+        from: Option<&QueueName>,
+    ) -> impl Iterator<Item = &'a Queue> + 'a {
+        let least = || "-".parse().expect("a hyphen is a name, and before all others");
+        let name = from.cloned().unwrap_or_else(least);
+        let from = QueueKey { account, region: region.clone(), name };
+        self.by_key
+            .range(from..)
+            .take_while(move |(key, _)| key.account == account && key.region == *region)
+            .filter_map(|(_, number)| self.queues.get(number))
+    }
+
+    /// Until when `key` may not be used again.
+    pub(crate) fn reserved_until(&self, key: &QueueKey) -> Option<Timestamp> {
+        self.removed.get(key).map(|removed| *removed + REMOVAL_PAUSE)
+    }
+
+    /// Moves time on, and the queue with it.
+    pub(crate) fn advance(
+        &mut self,
+        number: Option<QueueNumber>,
+        now: Timestamp,
+        durable: Position,
+    ) {
+        self.now = self.now.max(now);
+        if let Some(queue) = number.and_then(|number| self.queues.get_mut(&number)) {
+            queue.stock.advance(self.now, durable);
+        }
+    }
+
+    /// Moves the state by a record that was appended at `position`.
+    pub(crate) fn apply(&mut self, position: Position, record: &Record) {
+        self.apply_to_shard(position, record);
+        self.apply_to_queue(position, record);
+    }
+
+    fn apply_to_shard(&mut self, position: Position, record: &Record) {
+        match record {
+            Record::Founded { secret } => self.secret = Some(*secret),
+            Record::Created(created) => {
+                self.next_queue = self.next_queue.max(QueueNumber(created.queue.0 + 1));
+                self.removed.remove(&created.key);
+            }
+            Record::Removed { queue, at } => {
+                self.removed.retain(|_, removed| *removed + REMOVAL_PAUSE > *at);
+                if let Some(queue) = self.queues.get(queue) {
+                    self.removed.insert(queue.facts.key.clone(), *at);
+                }
+            }
+            Record::Message(_) | Record::Moved(_) => self.ground.birth(position),
+            _ => {}
+        }
+    }
+
+    fn apply_to_queue(&mut self, position: Position, record: &Record) {
+        let Some(number) = record.queue() else { return };
+        if let Record::Created(created) = record {
+            // A removed queue may live again for a part of recovery, after a newer one of its name.
+            let named = self.by_key.entry(created.key.clone()).or_insert(number);
+            *named = number.max(*named);
+            self.queues.insert(number, Queue::new(created));
+        }
+        // The end of a removed queue's records may outlive their beginning.
+        let Some(queue) = self.queues.get_mut(&number) else { return };
+        queue.apply(position, record, &mut self.ground);
+        self.now = self.now.max(queue.facts.latest);
+        if matches!(record, Record::Removed { .. }) {
+            queue.stock.clear(&mut self.ground);
+            if self.by_key.get(&queue.facts.key) == Some(&number) {
+                self.by_key.remove(&queue.facts.key);
+            }
+            self.queues.remove(&number);
+        }
+    }
+
+    /// Recovery: takes in a section of the checkpoint.
+    pub(crate) fn fold_section(
+        &mut self,
+        name: &str,
+        at: Position,
+        bytes: &[u8],
+    ) -> Result<(), Unreadable> {
+        if name == SHARD_SECTION {
+            self.section = at;
+            return self.read_shard(bytes);
+        }
+        let mut queue = Queue::read(bytes)?;
+        let number = queue.facts.number;
+        if section_name(number) != name {
+            return Err(Unreadable::new(format!("section {name}")));
+        }
+        queue.memory.coverage.section = Some(at);
+        self.now = self.now.max(queue.facts.latest);
+        self.by_key.insert(queue.facts.key.clone(), number);
+        self.queues.insert(number, queue);
+        Ok(())
+    }
+
+    /// Recovery: takes in a record of the log, unless a section holds its effect already.
+    pub(crate) fn fold_record(
+        &mut self,
+        at: Position,
+        record: RecordRef<'_>,
+    ) -> Result<(), Unreadable> {
+        let record = Record::read(record)?;
+        if at >= self.section {
+            self.apply_to_shard(at, &record);
+        }
+        let Some(number) = record.queue() else { return Ok(()) };
+        let covered = self.queues.get(&number).and_then(|queue| queue.memory.coverage.section);
+        if covered.is_some_and(|covered| at < covered) {
+            return Ok(());
+        }
+        self.apply_to_queue(at, &record);
+        if record.has_content()
+            && let Some(queue) = self.queues.get_mut(&number)
+        {
+            // What is read back from the log is durable.
+            queue.stock.advance(Timestamp::EPOCH, after(at));
+        }
+        Ok(())
+    }
+
+    /// Recovery's end: counts who lives where.
+    pub(crate) fn recovered(&mut self) {
+        self.ground.start_counting();
+        for queue in self.queues.values() {
+            queue.stock.for_each_place(|at, count| self.ground.settle(at, count));
+        }
+    }
+
+    /// The shard's own section. Layout: version (u8), secret (16 bytes), next queue (u32), number
+    /// of removed queues and of each key and time, then births by stretch.
+    pub(crate) fn write_shard(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.put_u8(SECTION_VERSION);
+        out.put(&self.secret.expect("a shard is founded before its first checkpoint").0);
+        out.put_queue(self.next_queue);
+        out.put_len(self.removed.len());
+        for (key, at) in &self.removed {
+            put_key(&mut out, key);
+            out.put_time(*at);
+        }
+        self.ground.write(&mut out);
+        out
+    }
+
+    fn read_shard(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
+        let mut reader = Reader::new("shard section", bytes);
+        let version = reader.u8()?;
+        if version != SECTION_VERSION {
+            return Err(Unreadable::new(format!("shard section of version {version}")));
+        }
+        self.secret = Some(Secret(reader.array()?));
+        self.next_queue = reader.queue()?;
+        for _ in 0..reader.len()? {
+            let key = read_key(&mut reader)?;
+            self.removed.insert(key, reader.time()?);
+        }
+        self.ground = Ground::read(&mut reader)?;
+        reader.finish()
+    }
+}
+
+/// The position behind a record at `at`.
+fn after(at: Position) -> Position {
+    Position::from_u64(at.as_u64() + 1)
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! A queue: what is recorded of it, and what is merely remembered.
+
+use std::sync::Arc;
+
+use tidemill_base::Timestamp;
+use tidemill_journal::Position;
+
+use crate::codec::{Put, Reader, Unreadable};
+use crate::ground::Ground;
+use crate::key::{QueueKey, QueueNumber, Sequence};
+use crate::line::Entry;
+use crate::record::{Created, Header, Record, put_key, read_key};
+use crate::settings::{Settings, Tags};
+use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
+use crate::stock::{Stock, StockView};
+use crate::waiters::Waiters;
+
+/// A queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) facts: Facts,
+    pub(crate) stock: Stock,
+    pub(crate) memory: Memory,
+}
+
+/// What is recorded of a queue besides its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) number: QueueNumber,
+    pub(crate) key: QueueKey,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) tags: Arc<Tags>,
+    pub(crate) created: Timestamp,
+    /// When the settings or the tags last changed.
+    pub(crate) modified: Timestamp,
+    /// When the queue was last purged.
+    pub(crate) purged: Option<Timestamp>,
+    /// The sequence that the next message gets.
+    pub(crate) next: Sequence,
+    /// The latest time in any of its records: time does not go back behind it, whatever the
+    /// clock shows after a restart.
+    pub(crate) latest: Timestamp,
+}
+
+/// What a process knows of a queue, and the next one need not.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) waiters: Waiters,
+    pub(crate) tally: Tally,
+    pub(crate) coverage: Coverage,
+    /// For when the timer is set; `Timestamp::NEVER` if it is not.
+    pub(crate) armed: Timestamp,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            waiters: Waiters::default(),
+            tally: Tally::default(),
+            coverage: Coverage::default(),
+            armed: Timestamp::NEVER,
+        }
+    }
+}
+
+/// What happened at a queue since the process started. Never goes down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages sent.
+    pub sent: u64,
+    /// The bytes of their bodies.
+    pub sent_bytes: u64,
+    /// Messages handed out, each time counted.
+    pub received: u64,
+    /// Messages deleted by a receipt.
+    pub deleted: u64,
+    /// Receives that went away with nothing.
+    pub empty_receives: u64,
+}
+
+/// How far checkpoints cover a queue's records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Where the queue's newest section was taken.
+    pub(crate) section: Option<Position>,
+    /// The first record that no section holds.
+    pub(crate) first: Option<Position>,
+    /// While a section is being made: the first record that it will not hold.
+    making: Option<Option<Position>>,
+}
+
+impl Coverage {
+    fn note(&mut self, position: Position) {
+        self.first.get_or_insert(position);
+        if let Some(after) = &mut self.making {
+            after.get_or_insert(position);
+        }
+    }
+
+    /// A section is being made, of every record so far.
+    pub(crate) fn begin(&mut self) {
+        self.making = Some(None);
+    }
+
+    /// The first record that will not be held once the section being made is in force.
+    pub(crate) fn first_after(&self) -> Option<Position> {
+        self.making.unwrap_or(self.first)
+    }
+
+    /// The section is in force.
+    pub(crate) fn finish(&mut self, at: Position) {
+        if let Some(after) = self.making.take() {
+            self.section = Some(at);
+            self.first = after;
+        }
+    }
+
+    /// The section came to nothing.
+    pub(crate) fn abandon(&mut self) {
+        self.making = None;
+    }
+}
+
+/// A copy of what is recorded of a queue, cheap to take.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueView {
+    facts: Facts,
+    pub(crate) stock: StockView,
+}
+
+impl Queue {
+    pub(crate) fn new(created: &Created) -> Self {
+        let facts = Facts {
+            number: created.queue,
+            key: created.key.clone(),
+            settings: Arc::new(created.settings.clone()),
+            tags: Arc::new(created.tags.clone()),
+            created: created.at,
+            modified: created.at,
+            purged: None,
+            next: Sequence(1),
+            latest: created.at,
+        };
+        Self { facts, stock: Stock::default(), memory: Memory::default() }
+    }
+
+    /// Moves the queue by one of its records.
+    pub(crate) fn apply(&mut self, position: Position, record: &Record, ground: &mut Ground) {
+        self.memory.coverage.note(position);
+        match record {
+            // The machine makes and removes queues.
+            Record::Founded { .. } | Record::Created(_) | Record::Removed { .. } => {}
+            Record::Configured { at, settings, .. } => {
+                self.facts.settings = Arc::new(settings.as_ref().clone());
+                self.facts.modified = *at;
+                self.pass(*at);
+            }
+            Record::Tagged { at, tags, .. } => {
+                self.facts.tags = Arc::new(tags.clone());
+                self.facts.modified = *at;
+                self.pass(*at);
+            }
+            Record::Purged { at, .. } => {
+                self.stock.clear(ground);
+                self.facts.purged = Some(*at);
+                self.pass(*at);
+            }
+            Record::Message(header) => self.add(position, header, ground),
+            Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
+            Record::Received { at, until, sequences, .. } => {
+                sequences.iter().for_each(|one| self.stock.receive(*one, *at, *until));
+                self.pass(*at);
+            }
+            Record::Returned { at, sequences, .. } => {
+                sequences.iter().for_each(|one| self.stock.give_back(*one, *at));
+                self.pass(*at);
+            }
+            Record::Hidden { until, sequences, .. } => {
+                sequences.iter().for_each(|one| self.stock.hide(*one, *until));
+            }
+            Record::Deleted { sequences, .. } | Record::Dropped { sequences, .. } => {
+                sequences.iter().for_each(|one| self.stock.forget(*one, ground));
+            }
+        }
+    }
+
+    fn add(&mut self, position: Position, header: &Header, ground: &mut Ground) {
+        let Header { sequence, sent, delay, .. } = *header;
+        debug_assert!(sequence >= self.facts.next, "sequences ascend");
+        self.stock.add(Entry { sequence, position, sent, delay }, ground);
+        self.facts.next = sequence.next();
+        self.pass(sent);
+    }
+
+    fn pass(&mut self, at: Timestamp) {
+        self.facts.latest = self.facts.latest.max(at);
+    }
+
+    /// When somebody should look at the queue again, if nothing happens before.
+    pub(crate) fn next_deadline(&self) -> Timestamp {
+        let waiting = self.memory.waiters.first_deadline();
+        let due = waiting.and_then(|_| self.stock.next_due());
+        // Messages that grow too old in the same second go together.
+        let retention = self.facts.settings.retention;
+        let too_old = self.stock.oldest().map(|sent| {
+            Timestamp::from_millis((sent + retention).as_millis().saturating_add(999) / 1000 * 1000)
+        });
+        [waiting, due, too_old].into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
+    }
+
+    pub(crate) fn view(&self) -> QueueView {
+        QueueView { facts: self.facts.clone(), stock: self.stock.view() }
+    }
+
+    /// Reads what [`QueueView::write`] wrote.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let mut reader = Reader::new("queue section", bytes);
+        let version = reader.u8()?;
+        if version != SECTION_VERSION {
+            return Err(Unreadable::new(format!("queue section of version {version}")));
+        }
+        let facts = Facts {
+            number: reader.queue()?,
+            key: read_key(&mut reader)?,
+            settings: Arc::new(read_settings(&mut reader)?),
+            tags: Arc::new(read_tags(&mut reader)?),
+            created: reader.time()?,
+            modified: reader.time()?,
+            purged: Some(reader.time()?).filter(|at| *at != Timestamp::NEVER),
+            next: Sequence(reader.varint()?),
+            latest: reader.time()?,
+        };
+        let stock = Stock::read(&mut reader)?;
+        reader.finish()?;
+        Ok(Self { facts, stock, memory: Memory::default() })
+    }
+}
+
+/// The version of a queue's section. To change the layout: count up, and keep reading the older.
+const SECTION_VERSION: u8 = 1;
+
+impl QueueView {
+    /// Layout: version (u8), number, key, settings, tags, created, modified, purged (u64 ms, all
+    /// ones for never), next sequence (varint), latest time, the stock.
+    pub(crate) fn write(self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.put_u8(SECTION_VERSION);
+        out.put_queue(self.facts.number);
+        put_key(&mut out, &self.facts.key);
+        put_settings(&mut out, &self.facts.settings);
+        put_tags(&mut out, &self.facts.tags);
+        out.put_time(self.facts.created);
+        out.put_time(self.facts.modified);
+        out.put_time(self.facts.purged.unwrap_or(Timestamp::NEVER));
+        out.put_varint(self.facts.next.0);
+        out.put_time(self.facts.latest);
+        self.stock.write(&mut out);
+        out
+    }
+}

@@ -1,0 +1,285 @@
+//! What the journal holds of us: a record for everything that changed.
+//!
+//! Each begins with the queue's number (u32), but Founded, and most with the time (u64 ms). All
+//! are version 1. To change a layout: give the kind a new version here, keep decoding the older
+//! ones, and say in `docs/formats.md` what is different. A kind's number is never used again.
+
+use tidemill_base::{AccountId, Timestamp};
+use tidemill_journal::{Kind, RecordRef};
+
+use crate::codec::{Put, Reader, Unreadable};
+use crate::content::Packed;
+use crate::key::{QueueKey, QueueNumber, Sequence};
+use crate::receipt::Secret;
+use crate::settings::{Settings, Tags};
+use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
+
+/// The version of every kind so far.
+pub(crate) const VERSION: u8 = 1;
+
+/// A change. `apply` needs nothing else to move the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Kind 1, the shard's first: secret (16 bytes).
+    Founded { secret: Secret },
+    /// Kind 2: queue, time, account (u64), region, name, settings, tags.
+    Created(Box<Created>),
+    /// Kind 3: queue, time, the settings after the change.
+    Configured { queue: QueueNumber, at: Timestamp, settings: Box<Settings> },
+    /// Kind 4: queue, time, the tags after the change.
+    Tagged { queue: QueueNumber, at: Timestamp, tags: Tags },
+    /// Kind 5: queue, time.
+    Removed { queue: QueueNumber, at: Timestamp },
+    /// Kind 6: queue, time, sequence (u64). Every message before it is gone.
+    Purged { queue: QueueNumber, at: Timestamp, before: Sequence },
+    /// Kind 7: a header, then the content.
+    Message(Header),
+    /// Kind 8: the same, again: the message survived its segment, and lives here now.
+    Moved(Header),
+    /// Kind 9: queue, time, visible again at (u64), sequences.
+    Received { queue: QueueNumber, at: Timestamp, until: Timestamp, sequences: Vec<Sequence> },
+    /// Kind 10: queue, time, sequences. Handed out, but it never arrived: as if not received.
+    Returned { queue: QueueNumber, at: Timestamp, sequences: Vec<Sequence> },
+    /// Kind 11: queue, sequences.
+    Deleted { queue: QueueNumber, sequences: Vec<Sequence> },
+    /// Kind 12: queue, visible again at (u64), sequences.
+    Hidden { queue: QueueNumber, until: Timestamp, sequences: Vec<Sequence> },
+    /// Kind 13: queue, sequences. Too old, or lost with a damaged piece of the log.
+    Dropped { queue: QueueNumber, why: DropReason, sequences: Vec<Sequence> },
+}
+
+/// What [`Record::Created`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Created {
+    pub(crate) queue: QueueNumber,
+    pub(crate) at: Timestamp,
+    pub(crate) key: QueueKey,
+    pub(crate) settings: Settings,
+    pub(crate) tags: Tags,
+}
+
+/// What a message's record says of it before its content: queue (u32), sequence (u64), sent (u64
+/// ms), delay (u16 s).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) queue: QueueNumber,
+    pub(crate) sequence: Sequence,
+    pub(crate) sent: Timestamp,
+    /// Whole seconds.
+    pub(crate) delay: u16,
+}
+
+impl Header {
+    /// The bytes of a header.
+    pub(crate) const SIZE: usize = 4 + 8 + 8 + 2;
+
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, Unreadable> {
+        let mut reader = Reader::new("message header", payload);
+        Ok(Self {
+            queue: reader.queue()?,
+            sequence: Sequence(reader.u64()?),
+            sent: reader.time()?,
+            delay: reader.u16()?,
+        })
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.put_queue(self.queue);
+        out.put_u64(self.sequence.0);
+        out.put_time(self.sent);
+        out.put_u16(self.delay);
+    }
+}
+
+/// Why messages were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropReason {
+    /// Older than the queue's retention.
+    TooOld,
+    /// Their bytes were lost to damage.
+    Lost,
+}
+
+impl Record {
+    pub(crate) fn kind(&self) -> Kind {
+        Kind(match self {
+            Self::Founded { .. } => 1,
+            Self::Created(_) => 2,
+            Self::Configured { .. } => 3,
+            Self::Tagged { .. } => 4,
+            Self::Removed { .. } => 5,
+            Self::Purged { .. } => 6,
+            Self::Message(_) => 7,
+            Self::Moved(_) => 8,
+            Self::Received { .. } => 9,
+            Self::Returned { .. } => 10,
+            Self::Deleted { .. } => 11,
+            Self::Hidden { .. } => 12,
+            Self::Dropped { .. } => 13,
+        })
+    }
+
+    /// Whether a content follows.
+    pub(crate) fn has_content(&self) -> bool {
+        matches!(self, Self::Message(_) | Self::Moved(_))
+    }
+
+    /// The queue that this is about, if it is about one.
+    pub(crate) fn queue(&self) -> Option<QueueNumber> {
+        match self {
+            Self::Founded { .. } => None,
+            Self::Created(created) => Some(created.queue),
+            Self::Message(header) | Self::Moved(header) => Some(header.queue),
+            Self::Configured { queue, .. }
+            | Self::Tagged { queue, .. }
+            | Self::Removed { queue, .. }
+            | Self::Purged { queue, .. }
+            | Self::Received { queue, .. }
+            | Self::Returned { queue, .. }
+            | Self::Deleted { queue, .. }
+            | Self::Hidden { queue, .. }
+            | Self::Dropped { queue, .. } => Some(*queue),
+        }
+    }
+
+    /// Writes the payload; `content` is what follows a message's header.
+    pub(crate) fn write(&self, content: Option<&Packed>, out: &mut Vec<u8>) {
+        debug_assert_eq!(self.has_content(), content.is_some(), "messages alone have a content");
+        if let Some(queue) = self.queue().filter(|_| !self.has_content()) {
+            out.put_queue(queue);
+        }
+        match self {
+            Self::Founded { secret } => out.put(&secret.0),
+            Self::Created(created) => created.write(out),
+            Self::Configured { at, settings, .. } => {
+                out.put_time(*at);
+                put_settings(out, settings);
+            }
+            Self::Tagged { at, tags, .. } => {
+                out.put_time(*at);
+                put_tags(out, tags);
+            }
+            Self::Removed { at, .. } => out.put_time(*at),
+            Self::Purged { at, before, .. } => {
+                out.put_time(*at);
+                out.put_u64(before.0);
+            }
+            Self::Message(header) | Self::Moved(header) => {
+                header.write(out);
+                if let Some(content) = content {
+                    content.write(out);
+                }
+            }
+            Self::Received { at, until, sequences, .. } => {
+                out.put_time(*at);
+                out.put_time(*until);
+                out.put_sequences(sequences);
+            }
+            Self::Returned { at, sequences, .. } => {
+                out.put_time(*at);
+                out.put_sequences(sequences);
+            }
+            Self::Deleted { sequences, .. } => out.put_sequences(sequences),
+            Self::Hidden { until, sequences, .. } => {
+                out.put_time(*until);
+                out.put_sequences(sequences);
+            }
+            Self::Dropped { why, sequences, .. } => {
+                out.put_u8(matches!(why, DropReason::Lost).into());
+                out.put_sequences(sequences);
+            }
+        }
+    }
+
+    pub(crate) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
+        let Kind(kind) = record.kind;
+        if record.version != VERSION {
+            let version = record.version;
+            return Err(Unreadable::new(format!("record of kind {kind}, version {version}")));
+        }
+        // A message's content is not the state's business, so what follows the header is no error.
+        match kind {
+            7 => return Header::read(record.payload).map(Self::Message),
+            8 => return Header::read(record.payload).map(Self::Moved),
+            _ => {}
+        }
+        let mut reader = Reader::new("record", record.payload);
+        if kind == 1 {
+            return Ok(Self::Founded { secret: Secret(reader.array()?) });
+        }
+        let queue = reader.queue()?;
+        let read = Self::read_of_queue(kind, queue, &mut reader)?;
+        reader.finish()?;
+        Ok(read)
+    }
+
+    fn read_of_queue(
+        kind: u8,
+        queue: QueueNumber,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self, Unreadable> {
+        Ok(match kind {
+            2 => Self::Created(Box::new(Created::read(queue, reader)?)),
+            3 => {
+                let at = reader.time()?;
+                Self::Configured { queue, at, settings: Box::new(read_settings(reader)?) }
+            }
+            4 => Self::Tagged { queue, at: reader.time()?, tags: read_tags(reader)? },
+            5 => Self::Removed { queue, at: reader.time()? },
+            6 => Self::Purged { queue, at: reader.time()?, before: Sequence(reader.u64()?) },
+            9 => Self::Received {
+                queue,
+                at: reader.time()?,
+                until: reader.time()?,
+                sequences: reader.sequences()?,
+            },
+            10 => Self::Returned { queue, at: reader.time()?, sequences: reader.sequences()? },
+            11 => Self::Deleted { queue, sequences: reader.sequences()? },
+            12 => Self::Hidden { queue, until: reader.time()?, sequences: reader.sequences()? },
+            13 => {
+                let why = match reader.u8()? {
+                    0 => DropReason::TooOld,
+                    1 => DropReason::Lost,
+                    _ => return Err(reader.bad()),
+                };
+                Self::Dropped { queue, why, sequences: reader.sequences()? }
+            }
+            kind => return Err(Unreadable::new(format!("record of kind {kind}"))),
+        })
+    }
+}
+
+impl Created {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.put_time(self.at);
+        put_key(out, &self.key);
+        put_settings(out, &self.settings);
+        put_tags(out, &self.tags);
+    }
+
+    fn read(queue: QueueNumber, reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+        Ok(Self {
+            queue,
+            at: reader.time()?,
+            key: read_key(reader)?,
+            settings: read_settings(reader)?,
+            tags: read_tags(reader)?,
+        })
+    }
+}
+
+pub(crate) fn put_key(out: &mut Vec<u8>, key: &QueueKey) {
+    out.put_u64(key.account.as_u64());
+    out.put_text(key.region.as_str());
+    out.put_text(key.name.as_str());
+}
+
+pub(crate) fn read_key(reader: &mut Reader<'_>) -> Result<QueueKey, Unreadable> {
+    let account = AccountId::from_u64(reader.u64()?).ok_or_else(|| reader.bad())?;
+    let region = reader.text()?.parse().map_err(|_| reader.bad())?;
+    let name = reader.text()?.parse().map_err(|_| reader.bad())?;
+    Ok(QueueKey { account, region, name })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Records come back as they were written, and damage is an error rather than a panic.
+
+use tidemill_base::{AccountId, MessageId, Region};
+
+use super::*;
+use crate::message::Content;
+
+const QUEUE: QueueNumber = QueueNumber(7);
+const AT: Timestamp = Timestamp::from_millis(1_700_000_000_123);
+
+fn one_of_each() -> Vec<Record> {
+    let key = QueueKey {
+        account: AccountId::DEFAULT,
+        region: Region::default(),
+        name: "orders".parse().unwrap(),
+    };
+    let tags = Tags::from([("team".into(), "tide".into())]);
+    let mut settings = Settings { policy: Some("{}".into()), ..Default::default() };
+    settings.extras.insert("kms".into(), "key".into());
+    let header = Header { queue: QUEUE, sequence: Sequence(9), sent: AT, delay: 900 };
+    let sequences = vec![Sequence(3), Sequence(4), Sequence(300)];
+    let created =
+        Created { queue: QUEUE, at: AT, key, settings: settings.clone(), tags: tags.clone() };
+    vec![
+        Record::Founded { secret: Secret([9; 16]) },
+        Record::Created(Box::new(created)),
+        Record::Configured { queue: QUEUE, at: AT, settings: Box::new(settings) },
+        Record::Tagged { queue: QUEUE, at: AT, tags },
+        Record::Removed { queue: QUEUE, at: AT },
+        Record::Purged { queue: QUEUE, at: AT, before: Sequence(12) },
+        Record::Message(header),
+        Record::Moved(header),
+        Record::Received { queue: QUEUE, at: AT, until: AT, sequences: sequences.clone() },
+        Record::Returned { queue: QUEUE, at: AT, sequences: sequences.clone() },
+        Record::Deleted { queue: QUEUE, sequences: sequences.clone() },
+        Record::Hidden { queue: QUEUE, until: AT, sequences: sequences.clone() },
+        Record::Dropped { queue: QUEUE, why: DropReason::Lost, sequences: sequences.clone() },
+        Record::Dropped { queue: QUEUE, why: DropReason::TooOld, sequences },
+    ]
+}
+
+fn written(record: &Record) -> Vec<u8> {
+    let content = Packed::new(MessageId::from_bytes([1; 16]), &Content::default());
+    let mut bytes = Vec::new();
+    record.write(record.has_content().then_some(&content), &mut bytes);
+    bytes
+}
+
+#[test]
+fn every_record_comes_back_as_it_was_written() {
+    for record in one_of_each() {
+        let payload = &written(&record)[..];
+        let read = Record::read(RecordRef { kind: record.kind(), version: VERSION, payload });
+        assert_eq!(read, Ok(record));
+    }
+}
+
+#[test]
+fn a_record_that_was_cut_is_an_error() {
+    for record in one_of_each() {
+        let bytes = written(&record);
+        let needed = if record.has_content() { Header::SIZE } else { bytes.len() };
+        for cut in 0..needed {
+            let payload = &bytes[..cut];
+            let cut_record = RecordRef { kind: record.kind(), version: VERSION, payload };
+            assert!(Record::read(cut_record).is_err(), "{record:?} cut to {cut} bytes");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_kind_or_version_is_an_error() {
+    let payload = &written(&Record::Removed { queue: QUEUE, at: AT })[..];
+    assert!(Record::read(RecordRef { kind: Kind(5), version: 2, payload }).is_err());
+    assert!(Record::read(RecordRef { kind: Kind(99), version: VERSION, payload }).is_err());
+}

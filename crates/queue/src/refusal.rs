@@ -1,0 +1,92 @@
+//! What can go wrong, kept apart: the caller's fault and the disk's.
+
+use std::time::Duration;
+
+use tidemill_journal::{OpenError as JournalOpenError, Poisoned};
+
+use crate::codec::Unreadable;
+use crate::settings::SettingName;
+
+/// Why the engine will not do what was asked. The caller can do something about each.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such queue, or no longer.
+    #[error("the queue does not exist")]
+    NoSuchQueue,
+    /// A queue of this name exists and has another value for a setting that was given.
+    #[error("a queue of this name exists with another value for {setting}")]
+    Exists {
+        /// The first such setting.
+        setting: SettingName,
+    },
+    /// A queue of this name was removed less than [`crate::REMOVAL_PAUSE`] ago.
+    #[error("a queue of this name was removed less than a minute ago")]
+    RemovedRecently,
+    /// The queue was purged less than [`crate::PURGE_PAUSE`] ago.
+    #[error("the queue was purged less than a minute ago")]
+    PurgedRecently,
+    /// [`crate::IN_FLIGHT_LIMIT`] messages are in flight.
+    #[error("too many messages are in flight")]
+    InFlightLimit,
+    /// This is no receipt of ours, or one of another queue.
+    #[error("the receipt is not valid")]
+    BadReceipt,
+    /// The message was deleted, purged or has expired.
+    #[error("the message does not exist any more")]
+    MessageGone,
+    /// The message does not fit into one record of the journal.
+    #[error("the message is too large to be stored")]
+    TooLarge,
+}
+
+/// Why the engine could not do what was asked, though there is nothing wrong with it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The disk failed, and the journal accepts nothing more until it is opened again.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+    /// A checkpoint could not be stored.
+    #[error("a checkpoint failed: {0}")]
+    Checkpoint(String),
+}
+
+/// Why a changing call was not done.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's fault.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The disk's fault.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<Poisoned> for Error {
+    fn from(poisoned: Poisoned) -> Self {
+        Self::Failed(Failure::Poisoned(poisoned))
+    }
+}
+
+/// Why the engine did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal could not be recovered, or holds what this version cannot read.
+    #[error(transparent)]
+    Journal(#[from] JournalOpenError<Unreadable>),
+    /// The journal failed while the engine made itself ready.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<Poisoned> for OpenError {
+    fn from(poisoned: Poisoned) -> Self {
+        Self::Failed(Failure::Poisoned(poisoned))
+    }
+}
+
+/// How many messages of a queue may be in flight at a time.
+pub const IN_FLIGHT_LIMIT: usize = 120_000;
+/// How long after a purge the next one is refused.
+pub const PURGE_PAUSE: Duration = Duration::from_secs(60);
+/// How long after its removal a queue's name stays taken.
+pub const REMOVAL_PAUSE: Duration = Duration::from_secs(60);
