@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::driver::DriverError;
 use crate::error::CheckpointError;
 use crate::root::{ROOT, Root};
 use crate::section;
@@ -90,6 +91,18 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Notes where the log ends, all of which is synced: nothing that is missing there can be
+    /// taken for a torn tail any more.
+    pub(crate) fn sign_off(&self, writer: &Writer) -> Result<(), DriverError> {
+        let mut state = self.state();
+        let end = writer.with_tail(|tail| tail.end());
+        if state.root.durable != end {
+            state.root.durable = end;
+            writer.driver().put(ROOT, &state.root.encode())?;
+        }
+        Ok(())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,7 +146,7 @@ impl State {
             salt: self.root.salt,
             segment_size: size,
             replay_from: from,
-            durable: from.max(self.root.durable),
+            durable: from.max(writer.synced()).max(self.root.durable),
             lost: self.root.lost.iter().filter(held).cloned().collect(),
             kept,
             sections,

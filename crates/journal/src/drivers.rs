@@ -1,7 +1,9 @@
 //! The drivers there are: files for servers, memory and faults for tests.
 
 mod faulty;
+mod file;
 mod memory;
 
 pub use faulty::{Fault, Faults, FaultyDriver, Operation};
+pub use file::FileDriver;
 pub use memory::{Keep, MemoryDriver};

@@ -23,7 +23,7 @@ pub struct Journal(Arc<Handle>);
 
 struct Handle {
     writer: Arc<Writer>,
-    checkpoints: Checkpoints,
+    checkpoints: Arc<Checkpoints>,
     segment_size: u64,
     /// The sync thread, until somebody has waited for its end.
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -50,9 +50,10 @@ impl Journal {
             }
         };
         let segment_size = recovered.root.segment_size;
-        let checkpoints = Checkpoints::new(recovered.root.clone());
+        let checkpoints = Arc::new(Checkpoints::new(recovered.root.clone()));
         let writer = Arc::new(Writer::new(driver, options, recovered));
-        let thread = Arc::clone(&writer).spawn().map_err(OpenError::Thread)?;
+        let thread =
+            Arc::clone(&writer).spawn(Arc::clone(&checkpoints)).map_err(OpenError::Thread)?;
         let thread = Mutex::new(Some(thread));
         Ok(Self(Arc::new(Handle { writer, checkpoints, segment_size, thread })))
     }

@@ -9,6 +9,7 @@
 //! [`Journal::durable_at`] waits for. Later its segment is dead, and [`Journal::checkpoint`] lets
 //! it go.
 
+mod check;
 mod checkpoint;
 mod driver;
 mod drivers;
@@ -16,6 +17,7 @@ mod error;
 mod frame;
 mod group;
 mod journal;
+mod ledger;
 mod options;
 mod position;
 mod read;
@@ -23,6 +25,7 @@ mod recent;
 mod record;
 mod recovery;
 mod root;
+mod salvage;
 mod scan;
 mod section;
 mod stats;
@@ -30,13 +33,16 @@ mod tail;
 mod waiters;
 mod writer;
 
+pub use check::{CheckError, Progress, Report, check};
 pub use driver::{Driver, DriverError, Epoch, Held};
-pub use drivers::{Fault, Faults, FaultyDriver, Keep, MemoryDriver, Operation};
+pub use drivers::{Fault, Faults, FaultyDriver, FileDriver, Keep, MemoryDriver, Operation};
 pub use error::{CheckpointError, Damage, Damages, OpenError, PoisonCause, Poisoned, ReadError};
 pub use group::{Appended, Group};
 pub use journal::Journal;
-pub use options::{Options, SyncMode};
+pub use ledger::{CommitError, Ledger, State, Unreadable};
+pub use options::{BadSyncMode, Options, SyncMode};
 pub use position::{Position, Segment, SegmentId};
 pub use record::{Event, Kind, Record, RecordRef};
+pub use salvage::salvage;
 pub use stats::{Stats, SyncLatency};
 pub use waiters::Durable;

@@ -35,6 +35,13 @@ pub struct Record {
     pub payload: Bytes,
 }
 
+impl Record {
+    /// The record without a share in its memory.
+    pub fn as_ref(&self) -> RecordRef<'_> {
+        RecordRef { kind: self.kind, version: self.version, payload: &self.payload }
+    }
+}
+
 /// A record seen in passing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordRef<'a> {

@@ -44,7 +44,7 @@ pub(crate) fn recover<E>(
     let scan = Scan::new(driver, codec, root.segment_size, root.durable, |at, record| {
         fold(Event::Record { at: Position::from_u64(at), record })
     });
-    let survey = scan.run(root.replay_from, &present).map_err(of_scan)?;
+    let survey = scan.run(root.replay_from, &present, &mut || ()).map_err(of_scan)?;
     if !survey.damage.is_empty() {
         return Err(OpenError::Damaged(Damages(survey.damage)));
     }

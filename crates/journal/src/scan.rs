@@ -79,8 +79,14 @@ impl<'a, E, V: FnMut(u64, RecordRef<'_>) -> Result<(), E>> Scan<'a, V> {
         Self { driver, codec, size, visit, durable, breaks, group, leftovers, records }
     }
 
-    /// Walks from `from` through those of the `present` segments that follow.
-    pub(crate) fn run(mut self, from: u64, present: &[SegmentId]) -> Result<Survey, ScanError<E>> {
+    /// Walks from `from` through those of the `present` segments that follow, and calls `passed`
+    /// after each.
+    pub(crate) fn run(
+        mut self,
+        from: u64,
+        present: &[SegmentId],
+        passed: &mut dyn FnMut(),
+    ) -> Result<Survey, ScanError<E>> {
         let mut at = from;
         let mut image = Vec::new();
         let last = present.last().copied();
@@ -94,6 +100,7 @@ impl<'a, E, V: FnMut(u64, RecordRef<'_>) -> Result<(), E>> Scan<'a, V> {
                 load(self.driver, id, self.size, &mut image)?;
                 self.header(id, &image)?;
                 self.segment(base, (at - base).max(HEADER as u64), &image)?;
+                passed();
             } else {
                 self.breaks.push((at..base + self.size, "its segment is missing"));
             }
@@ -194,15 +201,19 @@ impl<'a, E, V: FnMut(u64, RecordRef<'_>) -> Result<(), E>> Scan<'a, V> {
 
     fn finish(self, end: u64) -> Survey {
         let damage = self.breaks.iter().filter(|(range, _)| range.start < self.durable);
-        let damage: Vec<_> =
+        let mut damage: Vec<_> =
             damage.map(|(range, what)| damage_at(range.clone(), self.size, what)).collect();
         let ends = self.breaks.first().map_or(end, |(range, _)| range.start);
         let tail = self.group.first().map_or(ends, |first| first.at);
-        let short = damage.is_empty() && tail < self.durable;
+        let short = end < self.durable;
+        if damage.is_empty() && !short && tail < self.durable {
+            let until = ends.min(tail - tail % self.size + self.size);
+            damage.push(damage_at(tail..until, self.size, "a group has no end"));
+        }
         Survey {
             tail,
             leftovers: self.leftovers || tail < ends,
-            missing: short.then(|| SegmentId::holding(tail, self.size)),
+            missing: short.then(|| SegmentId::holding(end, self.size)),
             damage,
             records: self.records,
         }

@@ -170,12 +170,6 @@ impl Tail {
         drop(self.segments.split_off(&mark.end));
     }
 
-    /// Begins a batch even though there is nothing in it: it tells what was synced before.
-    pub(crate) fn note(&mut self) {
-        self.chunk();
-        self.moved();
-    }
-
     /// Takes everything that is pending. `synced` is what was synced by now.
     pub(crate) fn take(&mut self, synced: u64) -> Option<Batch> {
         let place = self.batch.take()?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tidemill_base::{ByteSize, Clock};
 
+use crate::checkpoint::Checkpoints;
 use crate::driver::Driver;
 use crate::error::{PoisonCause, Poisoned, ReadError};
 use crate::frame::Codec;
@@ -37,8 +38,6 @@ pub(crate) struct Writer {
     max_pending: usize,
     linger: Duration,
     clock: Clock,
-    /// Where the log ended when it was opened.
-    opened_at: u64,
     shared: Mutex<Shared>,
     /// Wakes the sync thread. Told only when it rests.
     work: Condvar,
@@ -89,7 +88,6 @@ impl Writer {
             max_pending: options.max_pending.as_usize(),
             linger: options.linger,
             clock: options.clock,
-            opened_at: end,
             shared: Mutex::new(shared),
             work: Condvar::new(),
             writing: Mutex::new(()),
@@ -235,6 +233,11 @@ impl Writer {
         &self.watermark
     }
 
+    /// Everything before survives the machine.
+    pub(crate) fn synced(&self) -> u64 {
+        self.synced.load(Ordering::Acquire)
+    }
+
     pub(crate) fn driver(&self) -> &dyn Driver {
         &*self.driver
     }
@@ -266,10 +269,14 @@ impl Writer {
         }
     }
 
-    /// Starts the sync thread.
-    pub(crate) fn spawn(self: Arc<Self>) -> std::io::Result<JoinHandle<()>> {
+    /// Starts the sync thread. When it is told to stop it signs the checkpoint off and leaves the
+    /// driver.
+    pub(crate) fn spawn(
+        self: Arc<Self>,
+        checkpoints: Arc<Checkpoints>,
+    ) -> std::io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name("journal".into()).spawn(move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| self.run()));
+            let ended = catch_unwind(AssertUnwindSafe(|| self.run(&checkpoints)));
             if let Err(panic) = ended {
                 let text = panic
                     .downcast_ref::<String>()
@@ -282,7 +289,7 @@ impl Writer {
     }
 
     /// The sync thread: until it is told to stop, or may not go on.
-    fn run(&self) {
+    fn run(&self, checkpoints: &Checkpoints) {
         loop {
             let stop = self.rest();
             let end = self.with_tail(|tail| tail.end());
@@ -295,9 +302,11 @@ impl Writer {
             }
             self.advance();
             if stop {
-                if self.sign_off().is_ok() {
-                    self.watermark.give_up(PoisonCause::Closed);
-                }
+                let cause = match checkpoints.sign_off(self) {
+                    Ok(()) => PoisonCause::Closed,
+                    Err(error) => PoisonCause::Write(error),
+                };
+                self.watermark.give_up(cause);
                 return;
             }
         }
@@ -340,18 +349,6 @@ impl Writer {
                 observer(Position::from_u64(reached));
             }
         }
-    }
-
-    /// Leaves a last batch record which says that everything before was synced, so that damage
-    /// there cannot be taken for a torn tail.
-    fn sign_off(&self) -> Result<(), Poisoned> {
-        let end = self.with_tail(|tail| {
-            if tail.end() != self.opened_at {
-                tail.note();
-            }
-            tail.end()
-        });
-        self.sync(end)
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {

@@ -1,0 +1,256 @@
+//! The log in a directory: locks, modes, recycling, checking and salvaging.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use common::{Folded, options, push, try_open};
+use tidemill_base::ByteSize;
+use tidemill_journal::{
+    DriverError, FileDriver, Journal, OpenError, Options, Position, ReadError, check, salvage,
+};
+
+fn open(dir: &Path) -> (Journal, Folded) {
+    try_open(FileDriver::new(dir), options()).unwrap()
+}
+
+fn segment(dir: &Path, base: u64) -> PathBuf {
+    dir.join(format!("segments/{base:016x}.seg"))
+}
+
+/// Changes a byte of a file.
+fn flip(file: &Path, at: u64) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(file).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+/// A closed log of twenty records over several segments of 4 KiB.
+fn twenty(dir: &Path) -> Vec<(Position, Vec<u8>)> {
+    let (journal, _) = open(dir);
+    let mut appended = Vec::new();
+    for n in 0..20_u8 {
+        appended.extend(push(&journal, &[vec![n; 700]]));
+        journal.wait_durable(journal.end()).unwrap();
+    }
+    journal.close().unwrap();
+    appended
+}
+
+#[test]
+fn what_was_appended_is_there_when_the_directory_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let appended = twenty(dir.path());
+    let (journal, folded) = open(dir.path());
+    assert_eq!(folded.records, appended);
+    for (at, body) in &appended {
+        assert_eq!(journal.read(*at).unwrap().payload, *body);
+    }
+    assert!(journal.stats().disk.unwrap() >= ByteSize::kib(16));
+}
+
+#[test]
+fn a_second_server_is_refused_and_told_who_holds_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    let refused = try_open(FileDriver::new(dir.path()), options()).unwrap_err();
+    assert!(matches!(refused, OpenError::Driver(DriverError::Held(_))));
+    let text = refused.to_string();
+    assert!(text.contains(&dir.path().display().to_string()), "{text}");
+    assert!(text.contains(&format!("pid {}", std::process::id())), "{text}");
+    for refused in [check(dir.path(), |_| {}).unwrap_err(), salvage(dir.path()).unwrap_err()] {
+        assert!(matches!(refused, OpenError::Driver(DriverError::Held(_))));
+    }
+    journal.close().unwrap();
+    open(dir.path());
+}
+
+#[test]
+fn files_are_for_their_owner_only() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    twenty(&dir);
+    let mut left = vec![dir];
+    let mut seen = 0;
+    while let Some(path) = left.pop() {
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+        if path.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        seen += 1;
+    }
+    assert!(seen > 8);
+}
+
+#[test]
+fn dead_segments_are_used_again_and_disk_use_stays_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    for round in 0..50_u8 {
+        for _ in 0..10 {
+            push(&journal, &[vec![round; 700]]);
+        }
+        let end = journal.end();
+        journal.put_section("round", end, &[round]).unwrap();
+        let old = journal.segments().into_iter().map(|segment| segment.id);
+        let old: Vec<_> = old.filter(|id| *id < journal.segment_of(end)).collect();
+        journal.checkpoint(end, &[("round".into(), end)], &old).unwrap();
+    }
+    let count = |name: &str| fs::read_dir(dir.path().join(name)).unwrap().count();
+    assert_eq!((count("segments"), count("spare")), (1, 2));
+    assert_eq!(count("checkpoint"), 2, "the root and one section");
+    let last = push(&journal, &[b"last"]);
+    journal.close().unwrap();
+    let (_journal, folded) = open(dir.path());
+    assert_eq!(folded.sections[0].2, [49]);
+    assert_eq!(folded.records, last);
+}
+
+#[test]
+fn a_checked_whole_log_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let appended = twenty(dir.path());
+    let mut last = None;
+    let report = check(dir.path(), |progress| last = Some(progress)).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.records, appended.len() as u64);
+    let last = last.unwrap();
+    assert_eq!(last.done, last.total);
+}
+
+#[test]
+fn damage_is_located_and_a_salvage_keeps_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let appended = twenty(dir.path());
+    let hit = [2, 7, 8, 19];
+    for index in hit {
+        let at = appended[index].0.as_u64();
+        flip(&segment(dir.path(), at - at % 4096), at % 4096 + 300);
+    }
+    // And a segment's header.
+    flip(&segment(dir.path(), 4096), 20);
+    let error = try_open(FileDriver::new(dir.path()), options()).unwrap_err();
+    let OpenError::Damaged(damages) = &error else { panic!("{error}") };
+    assert_eq!(damages.0.len(), 5, "the two neighbours are a segment apart: {error}");
+    assert!(error.to_string().contains("tidemill check DIR --salvage"), "{error}");
+    let report = check(dir.path(), |_| {}).unwrap();
+    assert_eq!(report.damage, damages.0);
+
+    assert_eq!(salvage(dir.path()).unwrap().damage, damages.0);
+    assert!(check(dir.path(), |_| {}).unwrap().is_whole());
+    assert_eq!(fs::read_dir(dir.path().join("salvaged")).unwrap().count(), 5);
+    let (journal, folded) = open(dir.path());
+    let mut rest = appended.clone();
+    rest.retain(|record| !hit.iter().any(|index| appended[*index] == *record));
+    assert_eq!(folded.records, rest);
+    assert_eq!(journal.lost().len(), 4);
+    for index in hit {
+        let at = appended[index].0;
+        assert!(journal.lost().iter().any(|range| range.contains(&at)));
+        assert!(matches!(journal.read(at), Err(ReadError::Lost(_))));
+    }
+    let more = push(&journal, &[b"more"]);
+    journal.close().unwrap();
+    assert_eq!(open(dir.path()).1.records, [rest, more].concat());
+}
+
+#[test]
+fn lost_and_shortened_segments_can_be_salvaged() {
+    for shorten in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let appended = twenty(dir.path());
+        for base in [4096, 12_288] {
+            let path = segment(dir.path(), base);
+            if shorten {
+                fs::OpenOptions::new().write(true).open(path).unwrap().set_len(200).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        assert!(try_open(FileDriver::new(dir.path()), options()).is_err());
+        assert_eq!(salvage(dir.path()).unwrap().damage.len(), 2);
+        let (journal, folded) = open(dir.path());
+        let gone = |at: u64| (4096..8192).contains(&at) || at >= 12_288;
+        let mut rest = appended.clone();
+        rest.retain(|(at, _)| !gone(at.as_u64()));
+        assert_eq!(folded.records, rest);
+        let more = push(&journal, &[b"more"]);
+        journal.close().unwrap();
+        assert_eq!(open(dir.path()).1.records, [rest, more].concat());
+    }
+}
+
+#[test]
+fn a_broken_section_is_named_and_a_salvage_goes_on_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    twenty(dir.path());
+    let (journal, _) = open(dir.path());
+    let end = journal.end();
+    for name in ["a", "b"] {
+        journal.put_section(name, end, name.as_bytes()).unwrap();
+    }
+    let both = [("a".to_owned(), end), ("b".to_owned(), end)];
+    journal.checkpoint(end, &both, &[]).unwrap();
+    journal.close().unwrap();
+    flip(&dir.path().join(format!("checkpoint/section-{:016x}-a", end.as_u64())), 30);
+    assert_eq!(check(dir.path(), |_| {}).unwrap().broken_sections, ["a"]);
+    assert!(try_open(FileDriver::new(dir.path()), options()).is_err());
+    salvage(dir.path()).unwrap();
+    assert_eq!(open(dir.path()).1.sections, [("b".into(), end, b"b".to_vec())]);
+}
+
+#[test]
+fn files_of_a_later_version_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    twenty(dir.path());
+    for (path, name) in [
+        (segment(dir.path(), 4096), "segments/0000000000001000.seg"),
+        (dir.path().join("checkpoint/root"), "root"),
+    ] {
+        let whole = fs::read(&path).unwrap();
+        let mut later = whole.clone();
+        later[8] = 9;
+        let checked = if name == "root" { later.len() - 4 } else { 60 };
+        let sum = crc32fast::hash(&later[..checked]).to_le_bytes();
+        later[checked..checked + 4].copy_from_slice(&sum);
+        fs::write(&path, later).unwrap();
+        match try_open(FileDriver::new(dir.path()), options()) {
+            Err(OpenError::Version { name: named, found: 9, known: 1 }) => assert_eq!(named, name),
+            other => panic!("{other:?}"),
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    open(dir.path());
+}
+
+#[test]
+fn a_missing_root_is_an_error_and_not_an_empty_log() {
+    let dir = tempfile::tempdir().unwrap();
+    twenty(dir.path());
+    fs::remove_file(dir.path().join("checkpoint/root")).unwrap();
+    let error = try_open(FileDriver::new(dir.path()), options()).unwrap_err();
+    assert!(matches!(error, OpenError::Checkpoint { .. }), "{error}");
+    let nothing = tempfile::tempdir().unwrap();
+    assert!(check(nothing.path(), |_| {}).is_err());
+}
+
+#[test]
+fn the_blocks_ahead_of_the_log_exist_before_they_are_needed() {
+    use std::os::unix::fs::MetadataExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let sixteen = Options { segment_size: ByteSize::mib(16), ..options() };
+    let (journal, _) = try_open(FileDriver::new(dir.path()), sixteen).unwrap();
+    push(&journal, &[b"one"]);
+    journal.wait_durable(journal.end()).unwrap();
+    let metadata = fs::metadata(segment(dir.path(), 0)).unwrap();
+    assert_eq!(metadata.len(), 16 << 20);
+    let blocks = metadata.blocks() * 512;
+    assert!((1 << 20..2 << 20).contains(&blocks), "{blocks}");
+}
