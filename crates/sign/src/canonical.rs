@@ -40,8 +40,16 @@ pub(crate) fn canonical_request(
 
 /// The text that is signed: the algorithm, the time, the scope, and the canonical request's hash.
 pub(crate) fn string_to_sign(basic_time: &str, scope: &str, canonical_request: &[u8]) -> String {
-    let hash = hex::encode(Sha256::digest(canonical_request));
+    let hash = to_hex(&Sha256::digest(canonical_request).into());
     format!("{ALGORITHM}\n{basic_time}\n{scope}\n{hash}")
+}
+
+/// A hash as text.
+pub(crate) fn to_hex(hash: &[u8; 32]) -> String {
+    // `hex::encode` goes through an iterator of characters, and every request waits for two.
+    let mut text = vec![0; 64];
+    hex::encode_to_slice(hash, &mut text).expect("64 digits make 32 bytes");
+    String::from_utf8(text).expect("hexadecimal digits are ASCII")
 }
 
 /// The names of headers as a signature lists them.

@@ -3,12 +3,13 @@
 //! Reading it needs no secret, so that a server which verifies nothing still learns the key's id,
 //! the region and the service from it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, DATE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use tidemill_base::Timestamp;
 
@@ -52,7 +53,7 @@ impl Presented {
         match (authorization, query.algorithm.as_deref()) {
             (None, None) => Ok(None),
             (Some(_), Some(_)) => Err(Rejection::SignedTwice),
-            (Some(value), None) => Self::from_header(value.as_bytes(), request.headers).map(Some),
+            (Some(value), None) => Self::from_header(value, request.headers).map(Some),
             (None, Some(ALGORITHM)) => Self::from_query(query).map(Some),
             (None, Some(other)) => {
                 Err(Rejection::UnsupportedAlgorithm { algorithm: other.to_owned() })
@@ -94,8 +95,10 @@ impl Presented {
         self.signature.as_ref()
     }
 
-    fn from_header(authorization: &[u8], headers: &HeaderMap) -> Result<Self, Rejection> {
-        let text = String::from_utf8_lossy(authorization);
+    fn from_header(authorization: &HeaderValue, headers: &HeaderMap) -> Result<Self, Rejection> {
+        let text = authorization
+            .to_str()
+            .map_or_else(|_| String::from_utf8_lossy(authorization.as_bytes()), Cow::Borrowed);
         let digest = || STANDARD.encode(Sha256::digest(authorization));
         let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         if scheme != ALGORITHM {
@@ -106,7 +109,7 @@ impl Presented {
             let (key, value) = pair
                 .split_once('=')
                 .ok_or_else(|| Rejection::MalformedHeader { digest: digest() })?;
-            let value = Some(value.to_owned());
+            let value = Some(Cow::Borrowed(value));
             match key {
                 "Credential" => parts.credential = value,
                 "Signature" => parts.signature = value,
@@ -116,7 +119,7 @@ impl Presented {
             }
         }
         let amz_date = header(headers, AMZ_DATE);
-        parts.date = amz_date.or_else(|| header(headers, DATE)).map(str::to_owned);
+        parts.date = amz_date.or_else(|| header(headers, DATE)).map(Cow::Borrowed);
         let read_date = if amz_date.is_some() { from_basic } else { from_date_header };
         let whole = parts.whole().map_err(|parts| {
             Rejection::Incomplete(MissingParts {
@@ -133,19 +136,20 @@ impl Presented {
         let whole = query.parts.whole().map_err(|parts| {
             Rejection::Incomplete(MissingParts { form: Form::Query, parts, digest: None })
         })?;
-        let lifetime = query.expires.map(read_lifetime).transpose()?;
-        Self::from_parts(Form::Query, whole, from_basic, lifetime, query.session_token)
+        let lifetime = query.expires.map(Cow::into_owned).map(read_lifetime).transpose()?;
+        let token = query.session_token.map(Cow::into_owned);
+        Self::from_parts(Form::Query, whole, from_basic, lifetime, token)
     }
 
     fn from_parts(
         form: Form,
-        whole: Whole,
+        whole: Whole<'_>,
         read_date: fn(&str) -> Option<Timestamp>,
         lifetime: Option<Duration>,
         session_token: Option<String>,
     ) -> Result<Self, Rejection> {
         let Some(time) = read_date(&whole.date) else {
-            return Err(Rejection::MalformedDate { date: whole.date });
+            return Err(Rejection::MalformedDate { date: whole.date.into_owned() });
         };
         // A name that cannot be one is left out: what the client signed then differs from what
         // is verified, which is the answer that it should get.
@@ -155,7 +159,7 @@ impl Presented {
         signed_headers.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         signed_headers.dedup();
         let mut signature = [0; 32];
-        let decoded = hex::decode_to_slice(&whole.signature, &mut signature);
+        let decoded = hex::decode_to_slice(whole.signature.as_bytes(), &mut signature);
         Ok(Self {
             form,
             credential: Credential::parse(&whole.credential)?,
@@ -180,24 +184,24 @@ fn read_lifetime(text: String) -> Result<Duration, Rejection> {
 
 /// The parts of a signature, as far as they are there.
 #[derive(Default)]
-struct Parts {
-    credential: Option<String>,
-    signature: Option<String>,
-    signed_headers: Option<String>,
-    date: Option<String>,
+struct Parts<'a> {
+    credential: Option<Cow<'a, str>>,
+    signature: Option<Cow<'a, str>>,
+    signed_headers: Option<Cow<'a, str>>,
+    date: Option<Cow<'a, str>>,
 }
 
 /// The parts of a signature, all there.
-struct Whole {
-    credential: String,
-    signature: String,
-    signed_headers: String,
-    date: String,
+struct Whole<'a> {
+    credential: Cow<'a, str>,
+    signature: Cow<'a, str>,
+    signed_headers: Cow<'a, str>,
+    date: Cow<'a, str>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// All the parts, or the names of those that are missing, in the order of AWS's answer.
-    fn whole(self) -> Result<Whole, Vec<Missing>> {
+    fn whole(self) -> Result<Whole<'a>, Vec<Missing>> {
         match (self.credential, self.signature, self.signed_headers, self.date) {
             (Some(credential), Some(signature), Some(signed_headers), Some(date)) => {
                 Ok(Whole { credential, signature, signed_headers, date })
@@ -218,11 +222,14 @@ impl Parts {
 /// What a query string says of a signature. The first of several values counts.
 #[derive(Default)]
 struct QueryParts {
-    algorithm: Option<String>,
-    parts: Parts,
-    expires: Option<String>,
-    session_token: Option<String>,
+    algorithm: Option<Decoded>,
+    parts: Parts<'static>,
+    expires: Option<Decoded>,
+    session_token: Option<Decoded>,
 }
+
+/// A decoded value: never borrowed, but of the type of those that are.
+type Decoded = Cow<'static, str>;
 
 impl QueryParts {
     fn of(query: &str) -> Self {
@@ -238,7 +245,7 @@ impl QueryParts {
                 b"X-Amz-Security-Token" => &mut found.session_token,
                 _ => continue,
             };
-            place.get_or_insert_with(|| String::from_utf8_lossy(&value).into_owned());
+            place.get_or_insert_with(|| Cow::Owned(String::from_utf8_lossy(&value).into_owned()));
         }
         found
     }

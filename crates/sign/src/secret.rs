@@ -23,9 +23,9 @@ impl Secret {
 }
 
 impl PartialEq for Secret {
-    /// Takes as long whether or not the two are alike.
+    /// Takes as long whether or not two secrets are alike; at once if they are one.
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        Arc::ptr_eq(&self.0, &other.0) || self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 

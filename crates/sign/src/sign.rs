@@ -4,7 +4,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tidemill_base::{Region, Timestamp};
 
-use crate::canonical::{ALGORITHM, canonical_request, joined, string_to_sign};
+use crate::canonical::{ALGORITHM, canonical_request, joined, string_to_sign, to_hex};
 use crate::credential::TERMINATOR;
 use crate::keys::SigningKey;
 use crate::request::{AMZ_DATE, CONTENT_SHA256, Request, SECURITY_TOKEN, header};
@@ -71,7 +71,7 @@ pub fn sign_request(
     let day = &time[..8];
     let scope = format!("{day}/{region}/{service}/{TERMINATOR}");
     let key = SigningKey::derive(secret, day, region.as_str(), service);
-    let signature = hex::encode(key.sign(&string_to_sign(&time, &scope, &canonical)));
+    let signature = to_hex(&key.sign(&string_to_sign(&time, &scope, &canonical)));
     let authorization = format!(
         "{ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={}, Signature={signature}",
         joined(&signed)
@@ -87,7 +87,7 @@ fn covers(name: &HeaderName) -> bool {
 /// What stands for the body: what the caller says of it, or its hash.
 fn payload_hash(request: &Request<'_>) -> String {
     let said = header(request.headers, CONTENT_SHA256);
-    said.map_or_else(|| hex::encode(request.payload.sha256()), str::to_owned)
+    said.map_or_else(|| to_hex(&request.payload.sha256()), str::to_owned)
 }
 
 fn value(text: &str) -> Result<HeaderValue, Unsignable> {

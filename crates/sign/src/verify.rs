@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use subtle::ConstantTimeEq;
 use tidemill_base::Timestamp;
 
-use crate::canonical::{canonical_request, string_to_sign};
+use crate::canonical::{canonical_request, string_to_sign, to_hex};
 use crate::keys::KeyCache;
 use crate::presented::{Form, Presented};
 use crate::rejection::{Rejection, Unequal};
@@ -125,7 +125,7 @@ fn check_time(presented: &Presented, Window { now, skew }: Window) -> Result<(),
 /// left the body out.
 fn payload_hash<'a>(request: &Request<'a>) -> Result<Cow<'a, str>, Rejection> {
     let Some(claimed) = request.headers.get(CONTENT_SHA256) else {
-        return Ok(Cow::Owned(hex::encode(request.payload.sha256())));
+        return Ok(Cow::Owned(to_hex(&request.payload.sha256())));
     };
     let unsupported = || Rejection::UnsupportedPayload {
         payload: String::from_utf8_lossy(claimed.as_bytes()).into_owned(),
