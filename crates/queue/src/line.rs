@@ -45,7 +45,7 @@ struct Packed {
 struct Chunk {
     sequence: Sequence,
     sent: Timestamp,
-    /// Whether entries were relocated, so that positions no longer ascend.
+    /// Whether an entry was relocated, so that positions may not ascend.
     scattered: bool,
     entries: Vec<Packed>,
 }
@@ -125,7 +125,9 @@ impl Line {
             }
         };
         let chunk = self.chunks.back_mut().expect("one was pushed if there was none");
-        Arc::make_mut(chunk).entries.push(packed);
+        let chunk = Arc::make_mut(chunk);
+        chunk.scattered |= chunk.entries.last().is_some_and(|last| last.place > packed.place);
+        chunk.entries.push(packed);
         self.len += 1;
     }
 

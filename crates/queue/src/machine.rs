@@ -268,5 +268,3 @@ fn after(at: Position) -> Position {
 
 #[cfg(test)]
 mod model;
-#[cfg(test)]
-mod tests;
