@@ -226,6 +226,10 @@ impl Source<'_> {
         match text(of, "location") {
             "header" => return format!(" header={wire}"),
             "headers" => return format!(" headers={wire}"),
+            // A map takes whatever parameters nobody else does.
+            "querystring" if self.new["shapes"][text(of, "shape")]["type"] == "map" => {
+                return " params".to_owned();
+            }
             "querystring" => return format!(" param={wire}"),
             "uri" => return format!(" label={wire}"),
             "statusCode" => return " status".to_owned(),
@@ -244,6 +248,7 @@ impl Source<'_> {
         let added = self.choice.xml.iter().find(|(s, m, _)| (*s, *m) == (shape, member));
         let item = (flat && inner_shape["type"] == "list").then(|| self.item_name(inner)).flatten();
         let old_name = location(old_member);
+        // Where a flattened list's items have a name, botocore goes by that.
         let xml = added.map(|added| added.2).or(item).or(old_name).unwrap_or(wire);
         if xml != wire {
             names += &format!(" xml={xml}");

@@ -9,7 +9,7 @@
 //! error NAME code=QUERY-CODE status=N [receiver]
 //! structure NAME [payload=MEMBER]
 //!   MEMBER SHAPE [required] [json=NAME] [xml=NAME] [ec2=NAME] [flat] [time=FORMAT]
-//!          [header=NAME | headers=PREFIX | param=NAME | label=NAME | status]
+//!          [header=NAME | headers=PREFIX | param=NAME | params | label=NAME | status]
 //! list NAME SHAPE item=NAME [limit=MIN..MAX]
 //! map NAME SHAPE SHAPE key=NAME value=NAME [limit=MIN..MAX]
 //! KIND NAME [time=FORMAT] [limit=MIN..MAX] [pattern=REGEX, to the end of the line]

@@ -257,6 +257,9 @@ impl Writer<'_> {
                 line += &format!(".at(Place::{}({wire:?}))", camel(place));
             }
         }
+        if facts.has("params") {
+            line += ".at(Place::Params)";
+        }
         if facts.has("status") {
             line += ".at(Place::Status)";
         }

@@ -7,7 +7,7 @@ use tidemill_base::Timestamp;
 use super::uri::labels;
 use crate::call::Head;
 use crate::constraint::Violations;
-use crate::decode::{Decoder, Read, Unreadable, VisitEntry, VisitItem, VisitMember};
+use crate::decode::{Decoder, Map, Read, Unreadable, VisitEntry, VisitItem, VisitMember};
 use crate::form::{self, Pair};
 use crate::json::JsonDecoder;
 use crate::schema::{Kind, Member, Operation, Place, TimeFormat};
@@ -45,16 +45,20 @@ impl<'a> RestDecoder<'a> {
         Ok(Self { head: *head, body, labels: filled, params, violations: Violations::default() })
     }
 
-    /// The texts that stand at `member`'s place outside the body; `None` for one in the body.
-    fn texts(&self, member: &'static Member) -> Option<Vec<String>> {
-        match member.place {
+    /// What stands at `member`'s place outside the body, if anything.
+    fn found(&self, member: &'static Member) -> Option<Found<'a>> {
+        let texts = match member.place {
+            Place::Headers(_) | Place::Params => {
+                let entries = self.entries(member);
+                return if entries.is_empty() { None } else { Some(Found::Entries(entries)) };
+            }
             Place::Label(name) => {
                 let filled = self.labels.iter().filter(|(label, _)| *label == name);
-                Some(filled.map(|(_, value)| value.clone()).collect())
+                filled.map(|(_, value)| value.clone()).collect()
             }
             Place::Param(name) => {
                 let given = self.params.iter().filter(|(key, _)| key == name);
-                Some(given.map(|(_, value)| value.to_string()).collect())
+                given.map(|(_, value)| value.to_string()).collect()
             }
             Place::Header(name) => {
                 let given = self.head.headers.get_all(name).iter();
@@ -62,22 +66,21 @@ impl<'a> RestDecoder<'a> {
                 if let (Kind::List(item), false) = (&member.shape.kind, texts.is_empty()) {
                     let dates = matches!(item.shape.kind, Kind::Timestamp)
                         && item.time_format(TimeFormat::HttpDate) == TimeFormat::HttpDate;
-                    return Some(split_list(&texts.join(","), dates));
+                    return Some(Found::Texts(split_list(&texts.join(","), dates)));
                 }
-                Some(texts.into_iter().map(str::to_owned).collect())
+                texts.into_iter().map(str::to_owned).collect()
             }
-            _ => None,
-        }
+            Place::Body | Place::Payload | Place::Status => Vec::new(),
+        };
+        if texts.is_empty() { None } else { Some(Found::Texts(texts)) }
     }
 
     /// The entries of a map that stands in headers or in query parameters.
-    fn entries(&self, member: &'static Member, siblings: &[Member]) -> Vec<(String, Vec<String>)> {
-        let mut entries: Vec<(String, Vec<String>)> = Vec::new();
-        let mut add =
-            |key: &str, value: &str| match entries.iter_mut().find(|(known, _)| known == key) {
-                Some((_, values)) => values.push(value.to_owned()),
-                None => entries.push((key.to_owned(), vec![value.to_owned()])),
-            };
+    fn entries(&self, member: &'static Member) -> Map<String, Vec<String>> {
+        let mut entries = Map::<String, Vec<String>>::default();
+        let mut add = |key: &str, value: &str| {
+            entries.entry(key.to_owned()).or_default().push(value.to_owned());
+        };
         match member.place {
             Place::Headers(prefix) => {
                 let prefix = prefix.to_ascii_lowercase();
@@ -89,13 +92,8 @@ impl<'a> RestDecoder<'a> {
                     }
                 }
             }
-            Place::Params => {
-                let claims = |other: &Member, key: &str| matches!(other.place, Place::Param(name) if name == key);
-                let claimed = |key: &str| siblings.iter().any(|other| claims(other, key));
-                for (key, value) in self.params.iter().filter(|(key, _)| !claimed(key)) {
-                    add(key, value);
-                }
-            }
+            // All of them, also those that other members take.
+            Place::Params => self.params.iter().for_each(|(key, value)| add(key, value)),
             _ => {}
         }
         entries
@@ -148,20 +146,9 @@ impl Decoder for RestDecoder<'_> {
     fn structure(&mut self, member: &'static Member, visit: &mut VisitMember<'_>) -> Read<()> {
         let members = member.shape.members();
         for (at, field) in members.iter().enumerate() {
-            let found = match field.place {
-                Place::Payload => {
-                    self.payload(at, field, visit)?;
-                    continue;
-                }
-                Place::Headers(_) | Place::Params => Found::Entries(self.entries(field, members)),
-                _ => Found::Texts(self.texts(field).unwrap_or_default()),
-            };
-            let there = match &found {
-                Found::Texts(texts) => !texts.is_empty(),
-                Found::Entries(entries) => !entries.is_empty(),
-                Found::Bytes(_) => true,
-            };
-            if there {
+            if field.place == Place::Payload {
+                self.payload(at, field, visit)?;
+            } else if let Some(found) = self.found(field) {
                 let header = matches!(field.place, Place::Header(_));
                 let usual = if header { TimeFormat::HttpDate } else { TimeFormat::Iso8601 };
                 visit(at, &mut Part { found, usual, violations: &mut self.violations })?;
@@ -226,7 +213,7 @@ fn not_a_request(member: &Member) -> Unreadable {
 /// What was found for one member.
 enum Found<'a> {
     Texts(Vec<String>),
-    Entries(Vec<(String, Vec<String>)>),
+    Entries(Map<String, Vec<String>>),
     Bytes(&'a [u8]),
 }
 
@@ -315,6 +302,9 @@ impl Decoder for Part<'_> {
 /// The items of a list in one header: parted by commas, quoted where they hold one. An HTTP date
 /// holds one that is not quoted.
 fn split_list(text: &str, dates: bool) -> Vec<String> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
     let mut items = vec![String::new()];
     let mut quoted = false;
     let mut commas = 0;
