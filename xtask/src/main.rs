@@ -3,6 +3,7 @@
 mod botocore;
 mod choices;
 mod models;
+mod test;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,12 @@ enum Command {
         #[arg(long, default_value = "models")]
         out: PathBuf,
     },
+    /// Runs every test: the crates' own, then AWS's clients against the real binary.
+    Test {
+        /// Only the black-box tests with this word in their names.
+        #[arg(long, value_name = "WORD")]
+        only: Option<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -30,5 +37,6 @@ fn main() -> anyhow::Result<()> {
         Command::Models { botocore, query_names_from, out } => {
             models::write_all(&botocore, query_names_from.as_deref(), &out)
         }
+        Command::Test { only } => test::run_all(only.as_deref()),
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidemill_base::{Chance, Clock};
-use tidemill_journal::{Journal, Options};
+use tidemill_journal::{Journal, Options, Poisoned};
 use tokio::sync::Notify;
 
 use crate::key::{QueueId, QueueKey, ShardId};
@@ -79,6 +79,17 @@ impl Engine {
     /// The queue that is called `key`.
     pub fn find(&self, key: &QueueKey) -> Option<QueueId> {
         self.0.names.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Answers every waiting receiver with nothing; from now on none waits. For a service that
+    /// stops: the requests under way end, and new ones are still served.
+    pub fn end_waiting(&self) {
+        self.0.stop_waiting();
+    }
+
+    /// Why nothing can be changed any more, if that is so: the disk failed.
+    pub fn failure(&self) -> Option<Failure> {
+        self.0.journal.is_poisoned().map(|cause| Failure::Poisoned(Poisoned(cause)))
     }
 
     /// Wakes every waiting receiver with an empty answer, makes a last checkpoint and closes the

@@ -146,6 +146,7 @@ impl Machine {
                     self.removed.insert(queue.facts.key.clone(), *at);
                 }
             }
+            Record::Forgotten => self.removed.clear(),
             Record::Message(_) | Record::Moved(_) => self.ground.birth(position),
             _ => {}
         }

@@ -149,7 +149,10 @@ impl Queue {
         self.memory.coverage.note(position);
         match record {
             // The machine makes and removes queues.
-            Record::Founded { .. } | Record::Created(_) | Record::Removed { .. } => {}
+            Record::Founded { .. }
+            | Record::Created(_)
+            | Record::Removed { .. }
+            | Record::Forgotten => {}
             Record::Configured { at, settings, .. } => {
                 self.facts.settings = Arc::new(settings.as_ref().clone());
                 self.facts.modified = *at;

@@ -1,6 +1,6 @@
 //! What the journal holds of us: a record for everything that changed.
 //!
-//! Each begins with the queue's number (u32), but Founded, and most with the time (u64 ms). All
+//! Each that is about a queue begins with its number (u32), and most with the time (u64 ms). All
 //! are version 1. To change a layout: give the kind a new version here, keep decoding the older
 //! ones, and say in `docs/formats.md` what is different. A kind's number is never used again.
 
@@ -46,6 +46,8 @@ pub(crate) enum Record {
     Hidden { queue: QueueNumber, until: Timestamp, sequences: Vec<Sequence> },
     /// Kind 13: queue, sequences. Too old, or lost with a damaged piece of the log.
     Dropped { queue: QueueNumber, why: DropReason, sequences: Vec<Sequence> },
+    /// Kind 14: nothing. The names of removed queues may be used again.
+    Forgotten,
 }
 
 /// What [`Record::Created`] says.
@@ -116,6 +118,7 @@ impl Record {
             Self::Deleted { .. } => 11,
             Self::Hidden { .. } => 12,
             Self::Dropped { .. } => 13,
+            Self::Forgotten => 14,
         })
     }
 
@@ -127,7 +130,7 @@ impl Record {
     /// The queue that this is about, if it is about one.
     pub(crate) fn queue(&self) -> Option<QueueNumber> {
         match self {
-            Self::Founded { .. } => None,
+            Self::Founded { .. } | Self::Forgotten => None,
             Self::Created(created) => Some(created.queue),
             Self::Message(header) | Self::Moved(header) => Some(header.queue),
             Self::Configured { queue, .. }
@@ -150,6 +153,7 @@ impl Record {
         }
         match self {
             Self::Founded { secret } => out.put(&secret.0),
+            Self::Forgotten => {}
             Self::Created(created) => created.write(out),
             Self::Configured { at, settings, .. } => {
                 out.put_time(*at);
@@ -206,6 +210,10 @@ impl Record {
         let mut reader = Reader::new("record", record.payload);
         if kind == 1 {
             return Ok(Self::Founded { secret: Secret(reader.array()?) });
+        }
+        if kind == 14 {
+            reader.finish()?;
+            return Ok(Self::Forgotten);
         }
         let queue = reader.queue()?;
         let read = Self::read_of_queue(kind, queue, &mut reader)?;

@@ -25,6 +25,9 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("xtask", 4, &[]),
 ];
 
+/// Where each library has its row.
+const LIBRARIES: &str = "docs/decisions/0002-libraries.md";
+
 /// The files outside the journal that read a file, none of them in the data directory.
 const READS_FILES: &[&str] = &["crates/server/src/settings.rs", "crates/server/src/tls.rs"];
 
@@ -138,6 +141,28 @@ fn a_crate_uses_only_the_crates_that_it_may() {
     }
     let rule = "Dependencies point down, so that each floor can be read and tested without those \
                 above it. Dependencies of tests and build scripts count.";
+    expect_none(rule, findings);
+}
+
+#[test]
+fn a_library_is_used_for_a_reason_that_is_written_down() {
+    let table = &TREE.iter().find(|file| file.path == LIBRARIES).unwrap().text;
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let libraries: Vec<&str> = rows
+        .filter_map(|row| row.split('|').nth(2))
+        .flat_map(|cell| cell.split([' ', ',']))
+        .collect();
+    let mut findings = Vec::new();
+    for package in PACKAGES.iter() {
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let used = dependency["name"].as_str().unwrap();
+            if dependency["source"].is_string() && !libraries.contains(&used) {
+                let manifest = package["manifest_path"].as_str().unwrap();
+                findings.push(format!("{manifest}: {used} has no row in {LIBRARIES}"));
+            }
+        }
+    }
+    let rule = "Whoever adds a library says what it is for, and why that one.";
     expect_none(rule, findings);
 }
 

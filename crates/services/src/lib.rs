@@ -1,1 +1,11 @@
-//! services
+//! The AWS APIs, one folder each: the only place where wire and engines meet.
+//!
+//! A handler checks what the model cannot say, calls the engine, and translates its answer. It
+//! holds no state and makes no decision that the engine could make.
+
+mod context;
+pub mod sqs;
+pub mod sts;
+
+pub use context::{Context, Principal};
+pub use sqs::Sqs;

@@ -14,7 +14,6 @@ use crate::stamp::to_basic;
 
 /// Why a signature was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Rejection {
     /// The request is signed in a way that is not Signature Version 4 with HMAC and SHA-256.
     #[error("Unsupported AWS 'algorithm': '{algorithm}'.")]

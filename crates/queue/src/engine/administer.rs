@@ -6,7 +6,7 @@ use tidemill_journal::Position;
 
 use super::shard::answer;
 use super::{Engine, Inner};
-use crate::commands::{Configure, Create, Created, Purge, Remove, Tag};
+use crate::commands::{Configure, Create, Created, Forget, Purge, Remove, Tag};
 use crate::key::{QueueId, QueueKey, QueueNumber};
 use crate::machine::Command;
 use crate::refusal::{Error, Refusal};
@@ -58,6 +58,20 @@ impl Engine {
     /// Removes a queue and every message in it. Receivers that wait there are told.
     pub async fn remove(&self, id: QueueId) -> Result<(), Error> {
         let upto = self.0.remove(self.0.number(id)?)?;
+        Ok(self.0.journal.durable_at(upto).await?)
+    }
+
+    /// Removes every queue and forgets that they were there: what is left is as good as new.
+    pub async fn clear(&self) -> Result<(), Error> {
+        let numbers: Vec<_> =
+            self.0.lock().machine.queues().map(|queue| queue.facts.number).collect();
+        for number in numbers {
+            match self.0.remove(number) {
+                Ok(_) | Err(Error::Refused(Refusal::NoSuchQueue)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let upto = self.0.commit(&mut self.0.lock(), &Forget, &[])?.upto;
         Ok(self.0.journal.durable_at(upto).await?)
     }
 

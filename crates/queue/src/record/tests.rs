@@ -27,6 +27,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Configured { queue: QUEUE, at: AT, settings: Box::new(settings) },
         Record::Tagged { queue: QUEUE, at: AT, tags },
         Record::Removed { queue: QUEUE, at: AT },
+        Record::Forgotten,
         Record::Purged { queue: QUEUE, at: AT, before: Sequence(12) },
         Record::Message(header),
         Record::Moved(header),

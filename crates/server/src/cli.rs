@@ -1,0 +1,208 @@
+//! The command line, as `tidemill --help` tells it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tidemill_base::AccountId;
+
+use crate::settings::Given;
+
+/// Amazon SQS and the machinery around it, self-hosted, in one binary.
+///
+/// Start the service, point any AWS SDK or the AWS CLI at it, and go on as on AWS:
+///
+///     tidemill serve
+///     export AWS_ENDPOINT_URL=http://127.0.0.1:4566
+///     aws sqs create-queue --queue-name orders
+#[derive(Parser, Debug)]
+#[command(name = "tidemill", version, verbatim_doc_comment, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the service
+    ///
+    /// Each setting is also an environment variable, and a key of the configuration file. A flag
+    /// goes over the environment, the environment over the file, the file over the default. An
+    /// unknown key in the file is an error.
+    Serve(Serve),
+    /// Make a root access key and print it, once; from then on every request must be signed
+    ///
+    /// The service must not be running on the data folder. The key goes into a client's
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. The secret cannot be shown again; run the
+    /// command once more to make another key.
+    Init(Init),
+    /// Say whether the data in a folder is whole, and salvage it if it is not
+    ///
+    /// Reads every record of every segment, and every snapshot. Changes nothing unless --salvage
+    /// is given. The service must not be running on the folder. Exit code: 0 whole, 1 damaged,
+    /// 2 could not be checked.
+    Check(Check),
+    /// Send messages to a queue
+    Send(Send),
+    /// Receive messages from a queue
+    ///
+    /// Without --delete the messages come back when their visibility timeout ends, as for any
+    /// consumer that receives and does not delete.
+    Receive(Receive),
+    /// Show a queue's messages without receiving them
+    ///
+    /// Nothing changes: no receive is counted, no message becomes invisible. Shows waiting,
+    /// delayed and in-flight messages, oldest first.
+    Peek(Peek),
+    /// Delete every message of a queue; at most once in 60 seconds a queue
+    Purge(Purge),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Configuration file (TOML); its keys are the flags' names
+    #[arg(long, short, value_name = "FILE", env = "TIDEMILL_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: Given,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// Folder that holds the data
+    #[arg(long, short, value_name = "DIR", env = "TIDEMILL_DATA_DIR",
+          default_value = crate::settings::DATA_DIR)]
+    pub(crate) data_dir: PathBuf,
+    /// Account whose root the key is: twelve digits
+    #[arg(long, value_name = "ACCOUNT", default_value_t = AccountId::DEFAULT)]
+    pub(crate) account: AccountId,
+    /// Print only the two `export` lines, for `eval`
+    #[arg(long)]
+    pub(crate) export: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The data folder
+    #[arg(value_name = "DATA_DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Copy what is damaged aside, mark it as lost, and leave a folder that opens
+    #[arg(long)]
+    pub(crate) salvage: bool,
+}
+
+/// Where the service is, and as whom to speak to it.
+#[derive(Args, Debug)]
+pub(crate) struct Endpoint {
+    /// Address of the service
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4566"
+    )]
+    pub(crate) endpoint_url: String,
+    /// Region of the queue
+    #[arg(long, value_name = "REGION", env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// Access key; where the service is open, any, or an account's twelve digits. Its secret is
+    /// taken from AWS_SECRET_ACCESS_KEY only, and not shown
+    #[arg(long, value_name = "ID", env = "AWS_ACCESS_KEY_ID", default_value = "tidemill")]
+    pub(crate) access_key_id: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    /// The queue: its name or its URL
+    pub(crate) queue: String,
+    /// The messages' bodies, one message each
+    #[arg(required_unless_present = "lines")]
+    pub(crate) body: Vec<String>,
+    /// Send each line of a file as a message; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "body")]
+    pub(crate) lines: Option<PathBuf>,
+    /// How long the messages wait before they can be received, at most 15m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) delay: Option<Duration>,
+    /// A string attribute of each message; may be given several times
+    #[arg(long = "attribute", short, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) attributes: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Receive {
+    /// The queue: its name or its URL
+    pub(crate) queue: String,
+    /// Most messages to receive
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
+    pub(crate) max: usize,
+    /// How long to wait for the first message, at most 20s
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration,
+          default_value = "0s")]
+    pub(crate) wait: Duration,
+    /// How long the messages stay invisible to others [default: the queue's]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) visibility: Option<Duration>,
+    /// Delete each message once it is printed
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Print whole messages, one JSON object a line, instead of bodies
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Peek {
+    /// The queue: its name or its URL
+    pub(crate) queue: String,
+    /// Most messages to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    pub(crate) max: usize,
+    /// Print whole messages, one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Purge {
+    /// The queue: its name or its URL
+    pub(crate) queue: String,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("an attribute is given as NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_attribute_is_a_name_and_a_value() {
+        assert_eq!(pair("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(pair("=b").is_err());
+        assert!(pair("a").is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! Our own paths: health, metrics, and what tests and tools need under `/_tidemill/`.
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{Method, StatusCode};
+use hyper::Request;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::app::{Answer, App, plain};
+use crate::{body, peek, verify};
+
+const JSON: &str = "application/json";
+
+/// `GET /health`: 200 while everything is served, 503 with the reason when it is not.
+pub(crate) fn health(app: &App) -> Answer {
+    let failed = app.engine.failure();
+    let status = if failed.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let health = json!({
+        "status": if failed.is_none() { "ok" } else { "failed" },
+        "reason": failed.map(|failure| failure.to_string()),
+        "version": env!("CARGO_PKG_VERSION"),
+        "open": !app.identity.has_credentials(),
+        "sync": app.settings.sync.to_string(),
+    });
+    plain(status, JSON, health.to_string())
+}
+
+/// `GET /metrics`, for Prometheus.
+pub(crate) fn metrics(app: &App) -> Answer {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    plain(StatusCode::OK, kind, app.metrics.text())
+}
+
+/// A refusal of one of our own paths.
+struct Refused(StatusCode, String);
+
+/// Anything under `/_tidemill/`.
+pub(crate) async fn answer(app: &App, request: Request<Incoming>) -> Answer {
+    match control(app, request).await {
+        Ok(value) => plain(StatusCode::OK, JSON, value.to_string()),
+        Err(Refused(status, message)) => {
+            plain(status, JSON, json!({ "message": message }).to_string())
+        }
+    }
+}
+
+async fn control(app: &App, request: Request<Incoming>) -> Result<Value, Refused> {
+    let (parts, incoming) = request.into_parts();
+    let path = parts.uri.path();
+    let known = ["/_tidemill/clock", "/_tidemill/reset", "/_tidemill/peek"];
+    if !known.contains(&path) {
+        return Err(Refused(StatusCode::NOT_FOUND, format!("there is nothing at {path}")));
+    }
+    if parts.method != Method::POST {
+        return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, format!("POST to {path}")));
+    }
+    // A page in a browser may not drive us by a form or a script of its own: it cannot choose
+    // the content type without asking first, and it always says where it comes from.
+    if parts.headers.contains_key("origin") && parts.headers.contains_key(HOST) {
+        return Err(Refused(StatusCode::FORBIDDEN, "not for browsers".to_owned()));
+    }
+    let read = body::read(incoming, app.settings.max_body, app.settings.body_timeout).await;
+    let body = read.map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let signed = tidemill_sign::Request {
+        method: &parts.method,
+        path,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        payload: tidemill_sign::Payload::Body(&body),
+    };
+    verify::may_control(app, &signed).map_err(|why| Refused(StatusCode::FORBIDDEN, why))?;
+    match path {
+        "/_tidemill/clock" => clock(app, &body),
+        "/_tidemill/reset" => reset(app).await,
+        _ => {
+            let asked = parse(&body)?;
+            peek::peek(app, &asked).map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
+        }
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refused> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+/// `POST /_tidemill/clock {"advance": "15m"}`: moves a manual clock.
+fn clock(app: &App, body: &Bytes) -> Result<Value, Refused> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Move {
+        advance: String,
+    }
+    let Move { advance } = parse(body)?;
+    let span = humantime::parse_duration(&advance)
+        .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
+    match app.clock.advance(span) {
+        Some(now) => Ok(json!({ "now": now.as_millis() })),
+        None => {
+            let why = "the clock is the machine's: start the service with --clock manual";
+            Err(Refused(StatusCode::CONFLICT, why.to_owned()))
+        }
+    }
+}
+
+/// `POST /_tidemill/reset`: an empty service.
+async fn reset(app: &App) -> Result<Value, Refused> {
+    if !app.settings.allow_reset {
+        let why = "start the service with --allow-reset to empty it";
+        return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));
+    }
+    app.engine
+        .clear()
+        .await
+        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    info!("emptied by request");
+    Ok(json!({}))
+}

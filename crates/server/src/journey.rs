@@ -1,0 +1,133 @@
+//! A request's journey: listen → identify → verify → decode → authorise → handle → encode.
+//!
+//! The order is the whole design of the server, and stands in one function. Authorisation happens
+//! where a handler names the resource, since only it knows which one a request means.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use tidemill_api::{sqs, sts};
+use tidemill_base::{Region, RequestId};
+use tidemill_services::Context;
+use tidemill_sign::Presented;
+use tidemill_wire::{
+    Call, Fault, Head, Reply, Service, Unidentified, encode_fault, identify, plain_body,
+};
+use tracing::{debug, error};
+
+use crate::app::{Answer, App};
+use crate::{body, host, verify};
+
+/// The services that we serve.
+static SERVICES: [&Service; 2] = [&sqs::SERVICE, &sts::SERVICE];
+
+/// Answers a request to an API.
+pub(crate) async fn travel(app: &App, request: Request<Incoming>) -> Answer {
+    let started = app.clock.monotonic();
+    let id = RequestId::random(&app.chance).to_string();
+    let (parts, incoming) = request.into_parts();
+    let mut call = None;
+    let (reply, result) = match steps(app, &parts, incoming, &id, &mut call).await {
+        Ok(reply) => (reply, "ok"),
+        Err(refused) => {
+            let name = refused.fault.error.name;
+            report(&refused.fault, call.as_ref(), &id);
+            let Unidentified { protocol, service, fault } = refused;
+            (encode_fault(protocol, service, &fault, &id), name)
+        }
+    };
+    app.metrics.answered(call.as_ref(), result, app.clock.monotonic().saturating_sub(started));
+    let mut answer = Response::new(Full::new(reply.body));
+    *answer.status_mut() = reply.status;
+    *answer.headers_mut() = reply.headers;
+    answer
+}
+
+/// The journey. `called` tells what the request calls as soon as that is known.
+async fn steps(
+    app: &App,
+    parts: &Parts,
+    incoming: Incoming,
+    id: &str,
+    called: &mut Option<Call>,
+) -> Result<Reply, Unidentified> {
+    let head = Head {
+        method: &parts.method,
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers: &parts.headers,
+    };
+    let limit = app.settings.max_body;
+    let raw = body::read(incoming, limit, app.settings.body_timeout)
+        .await
+        .map_err(|error| unread(&head, error.into()))?;
+    let plain = plain_body(&parts.headers, &raw, limit).map_err(|fault| unread(&head, fault))?;
+    let signed = signed(&head, &raw);
+    let presented = Presented::of(&signed);
+    let signed_for = presented.as_ref().ok().and_then(Option::as_ref);
+    let signed_for = signed_for.map(|presented| presented.credential().service());
+    let call = identify(&SERVICES, &head, &plain, signed_for)?;
+    *called = Some(call);
+    let refused =
+        |fault| Unidentified { protocol: call.protocol, service: Some(call.service), fault };
+    let region = region(&presented);
+    let principal = verify::principal(app, &call, &signed, presented).map_err(refused)?;
+    let cx = Context { principal, region, base_url: host::base_url(app, parts) };
+    handle(app, &cx, &call, &head, &plain, id).await.map_err(refused)
+}
+
+/// Decodes the request, has its service answer it, and encodes the answer.
+async fn handle(
+    app: &App,
+    cx: &Context,
+    call: &Call,
+    head: &Head<'_>,
+    body: &[u8],
+    id: &str,
+) -> Result<Reply, Fault> {
+    if std::ptr::eq(call.service, &raw const sts::SERVICE) {
+        let request = sts::Request::decode(call, head, body)?;
+        return Ok(tidemill_services::sts::handle(cx, &request)?.encode(call, id));
+    }
+    let request = sqs::Request::decode(call, head, body)?;
+    Ok(app.sqs.handle(cx, request).await?.encode(call, id))
+}
+
+/// The request as its signature sees it.
+fn signed<'a>(head: &Head<'a>, raw: &'a Bytes) -> tidemill_sign::Request<'a> {
+    tidemill_sign::Request {
+        method: head.method,
+        path: head.path,
+        query: head.query.unwrap_or_default(),
+        headers: head.headers,
+        payload: tidemill_sign::Payload::Body(raw),
+    }
+}
+
+/// The region that the caller signed for.
+fn region(presented: &Result<Option<Presented>, tidemill_sign::Rejection>) -> Region {
+    match presented {
+        Ok(Some(presented)) => presented.credential().region().clone(),
+        Ok(None) | Err(_) => Region::default(),
+    }
+}
+
+/// Refuses a request whose body was not read, in the protocol that its head speaks.
+fn unread(head: &Head<'_>, fault: Fault) -> Unidentified {
+    match identify(&SERVICES, head, &[], None) {
+        Ok(call) => Unidentified { protocol: call.protocol, service: Some(call.service), fault },
+        Err(unidentified) => Unidentified { fault, ..unidentified },
+    }
+}
+
+fn report(fault: &Fault, call: Option<&Call>, id: &str) {
+    let operation = call.map_or("none", |call| call.operation.name);
+    let (code, message) = (fault.error.name, &*fault.message);
+    if fault.error.sender {
+        debug!(request = id, operation, code, message, "refused");
+    } else {
+        error!(request = id, operation, code, message, "failed");
+    }
+}

@@ -1,0 +1,226 @@
+//! What Prometheus is told: requests as they are answered, queues and journal as they stand.
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, NoLabelSet,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use tidemill_base::Clock;
+use tidemill_queue::{Engine, QueueMetrics};
+use tidemill_wire::Call;
+
+/// Bounds of the request durations, in seconds. The last ones are for long polls.
+const DURATIONS: [f64; 14] =
+    [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfOperation {
+    service: &'static str,
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfResult {
+    service: &'static str,
+    operation: &'static str,
+    result: &'static str,
+}
+
+/// The metrics of the whole service.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<OfResult, Counter>,
+    durations: Family<OfOperation, Histogram, fn() -> Histogram>,
+}
+
+fn durations() -> Histogram {
+    Histogram::new(DURATIONS)
+}
+
+impl Metrics {
+    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
+        let mut registry = Registry::with_prefix("tidemill");
+        let requests = Family::default();
+        let durations = Family::new_with_constructor(durations as fn() -> Histogram);
+        registry.register(
+            "requests",
+            "Requests answered, by operation and by result: ok, or the error's name",
+            requests.clone(),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "How long requests took, long polls included",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register_collector(Box::new(Engines { engine, clock }));
+        Self { registry, requests, durations }
+    }
+
+    /// Counts a request that was answered; `call` is what it called, if that could be told.
+    pub(crate) fn answered(&self, call: Option<&Call>, result: &'static str, took: Duration) {
+        let (service, operation) =
+            call.map_or(("none", "none"), |call| (call.service.name, call.operation.name));
+        self.requests.get_or_create(&OfResult { service, operation, result }).inc();
+        let durations = self.durations.get_or_create(&OfOperation { service, operation });
+        durations.observe(took.as_secs_f64());
+    }
+
+    /// Everything, in the OpenMetrics text format.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+}
+
+/// Asks the engine when it is asked itself: nothing is counted twice, nothing kept up to date.
+struct Engines {
+    engine: Engine,
+    clock: Clock,
+}
+
+impl fmt::Debug for Engines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engines")
+    }
+}
+
+impl Collector for Engines {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let metrics = self.engine.metrics();
+        let queues = &metrics.queues;
+        messages(&mut encoder, queues)?;
+        let now = self.clock.now();
+        let age = |queue: &QueueMetrics| {
+            queue.counts.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64())
+        };
+        gauges(
+            &mut encoder,
+            queues,
+            "queue_oldest_message_age_seconds",
+            "Age of the oldest message that the queue holds, wherever it stands",
+            age,
+        )?;
+        let waiting = |queue: &QueueMetrics| queue.waiting_receivers as f64;
+        gauges(&mut encoder, queues, "queue_waiting_receivers", "Long polls that wait", waiting)?;
+        counters(&mut encoder, queues)?;
+        journal(&mut encoder, &metrics)
+    }
+}
+
+type Labels<'a> = [(&'static str, &'a str); 3];
+
+fn labels<'a>(account: &'a str, queue: &'a QueueMetrics) -> Labels<'a> {
+    [
+        ("account", account),
+        ("region", queue.key.region.as_str()),
+        ("queue", queue.key.name.as_str()),
+    ]
+}
+
+fn messages(encoder: &mut DescriptorEncoder<'_>, queues: &[QueueMetrics]) -> fmt::Result {
+    let help = "Messages that the queue holds: visible, in_flight or delayed";
+    let mut encoder = encoder.encode_descriptor("queue_messages", help, None, MetricType::Gauge)?;
+    for queue in queues {
+        let account = queue.key.account.to_string();
+        let [account, region, name] = labels(&account, queue);
+        let counts = &queue.counts;
+        for (state, count) in [
+            ("visible", counts.visible),
+            ("in_flight", counts.in_flight),
+            ("delayed", counts.delayed),
+        ] {
+            let labels = [account, region, name, ("state", state)];
+            let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    queues: &[QueueMetrics],
+    name: &str,
+    help: &str,
+    value: impl Fn(&QueueMetrics) -> f64,
+) -> fmt::Result {
+    let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for queue in queues {
+        let account = queue.key.account.to_string();
+        let gauge = ConstGauge::new(value(queue));
+        gauge.encode(encoder.encode_family(&labels(&account, queue))?)?;
+    }
+    Ok(())
+}
+
+fn counters(encoder: &mut DescriptorEncoder<'_>, queues: &[QueueMetrics]) -> fmt::Result {
+    type Count = fn(&QueueMetrics) -> u64;
+    let counts: [(&str, &str, Count); 5] = [
+        ("queue_sent", "Messages sent", |queue| queue.tally.sent),
+        ("queue_sent_bytes", "Bytes of the bodies of messages sent", |queue| {
+            queue.tally.sent_bytes
+        }),
+        ("queue_received", "Messages handed out, each time", |queue| queue.tally.received),
+        ("queue_deleted", "Messages deleted by a receipt", |queue| queue.tally.deleted),
+        ("queue_empty_receives", "Receives answered with nothing", |queue| {
+            queue.tally.empty_receives
+        }),
+    ];
+    for (name, help, count) in counts {
+        let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for queue in queues {
+            let account = queue.key.account.to_string();
+            let counter = ConstCounter::new(count(queue));
+            counter.encode(encoder.encode_family(&labels(&account, queue))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn journal(encoder: &mut DescriptorEncoder<'_>, metrics: &tidemill_queue::Metrics) -> fmt::Result {
+    let stats = &metrics.journal;
+    let counts = [
+        ("journal_batches", "Batches written", stats.batches),
+        ("journal_records", "Records written", stats.records),
+        ("journal_bytes", "Bytes written", stats.bytes.as_u64()),
+        ("journal_cache_hits", "Records read from memory", stats.cache_hits),
+        ("journal_cache_misses", "Records read from the disk", stats.cache_misses),
+        ("journal_damaged_reads", "Reads that failed their checksum", metrics.damaged_reads),
+    ];
+    for (name, help, count) in counts {
+        let counter = ConstCounter::new(count);
+        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+    }
+    let disk = stats.disk.map_or(0, tidemill_base::ByteSize::as_u64);
+    let gauge = ConstGauge::new(i64::try_from(disk).unwrap_or(i64::MAX));
+    let help = "Bytes that the data takes on the disk";
+    gauge.encode(encoder.encode_descriptor(
+        "journal_disk_bytes",
+        help,
+        None,
+        MetricType::Gauge,
+    )?)?;
+
+    let name = "journal_sync_duration_seconds";
+    let help = "How long syncs to the disk took";
+    let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    let buckets: Vec<_> = stats
+        .sync_latency
+        .buckets()
+        .map(|(bound, count)| (bound.map_or(f64::MAX, |bound| bound.as_secs_f64()), count))
+        .collect();
+    let total = stats.sync_latency.total.as_secs_f64();
+    encoder.encode_histogram::<NoLabelSet>(total, stats.syncs, &buckets, None)
+}

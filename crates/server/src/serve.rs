@@ -1,0 +1,103 @@
+//! `tidemill serve`: from settings to a running service, and down again in good order.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use tidemill_base::{Chance, Clock, Timestamp};
+use tidemill_journal::Options;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use crate::app::App;
+use crate::settings::{ClockKind, Settings};
+use crate::{data, listen, logs, tls};
+
+/// Runs the service until it is told to stop.
+pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
+    logs::start(&settings.log, settings.log_format)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().thread_name("tidemill");
+    if let Some(threads) = settings.threads {
+        runtime.worker_threads(threads);
+    }
+    runtime.build().context("cannot start the threads")?.block_on(serve(settings))
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+    let app = Arc::new(open(settings)?);
+    let settings = &app.settings;
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+        format!("cannot listen on {}: is another service there? (see --listen)", settings.listen)
+    })?;
+    let address = listener.local_addr().context("the listener's address")?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    info!(
+        url = %format_args!("{scheme}://{address}"),
+        data_dir = %settings.data_dir.display(),
+        sync = %settings.sync,
+        open = !app.identity.has_credentials(),
+        version = env!("CARGO_PKG_VERSION"),
+        "serving; point clients here with AWS_ENDPOINT_URL={scheme}://{address}",
+    );
+    let timer = tokio::spawn(app.engine.clone().run());
+    let stop = until_told(timer);
+    let mut failed = None;
+    listen::serve(Arc::clone(&app), listener, tls, async { failed = stop.await.err() }).await;
+    app.engine.shut_down().await.context("the last checkpoint")?;
+    app.identity.close().context("closing the identities' journal")?;
+    match failed {
+        None => {
+            info!("stopped");
+            Ok(())
+        }
+        Some(failure) => Err(failure),
+    }
+}
+
+fn open(settings: Settings) -> anyhow::Result<App> {
+    let clock = match settings.clock {
+        ClockKind::System => Clock::system(),
+        // It starts at the machine's time, so that what clients sign is not of another day.
+        ClockKind::Manual => Clock::manual(Clock::system().now()),
+    };
+    let chance = Chance::system();
+    let options =
+        Options { sync: settings.sync, recent: settings.recent_bodies, ..Options::default() };
+    let folder = &settings.data_dir;
+    let identity = data::open_identity(folder, options.clone(), &clock, &chance)?;
+    if !settings.listen.ip().is_loopback() && !identity.has_credentials() {
+        bail!(
+            "listening on {} needs credentials, and there are none: make a root key with\n\n    \
+             tidemill init --data-dir {}\n\nor listen on 127.0.0.1",
+            settings.listen,
+            folder.display()
+        );
+    }
+    let started = clock.monotonic();
+    let engine = data::open_engine(folder, options, &clock, &chance)?;
+    info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
+    Ok(App::new(settings, clock, chance, engine, identity))
+}
+
+/// Waits for the signal to stop. A background task that ends by itself stops the service too,
+/// with an error: half a service is worse than none.
+async fn until_told(timer: tokio::task::JoinHandle<()>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => info!("stopping: SIGTERM"),
+        _ = interrupt.recv() => info!("stopping: SIGINT"),
+        ended = timer => {
+            error!(?ended, "the timer of the queues ended by itself");
+            bail!("a background task ended by itself: {ended:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The time, for those who run no service.
+pub(crate) fn now() -> Timestamp {
+    Clock::system().now()
+}

@@ -1,0 +1,303 @@
+//! What the service is told: flags over environment over file over defaults.
+//!
+//! One table, [`Given`], is the command line, the environment and the file at once, so that none
+//! of the three can know a setting that another lacks. [`Settings`] is what comes of merging them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Deserializer};
+use tidemill_base::ByteSize;
+use tidemill_journal::SyncMode;
+
+/// Which clock the service goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClockKind {
+    /// The machine's.
+    System,
+    /// One that stands still until POST /_tidemill/clock moves it, for tests.
+    Manual,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What was given, on the command line, in the environment or in the file.
+#[derive(Args, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Given {
+    /// Address to serve on [default: 127.0.0.1:4566]
+    ///
+    /// Anything but loopback needs credentials: make them first with `tidemill init`.
+    #[arg(long, short, value_name = "ADDR", env = "TIDEMILL_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Folder that holds all the data; made if it is missing [default: tidemill-data]
+    #[arg(long, short, value_name = "DIR", env = "TIDEMILL_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// When an answer may leave: `durable` (its data is on the disk) or `written` (the operating
+    /// system has it: survives a crash of Tidemill, not of the machine) [default: durable]
+    #[arg(long, value_name = "MODE", env = "TIDEMILL_SYNC")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) sync: Option<SyncMode>,
+
+    /// Certificate chain to serve TLS with, a PEM file
+    #[arg(long, value_name = "FILE", env = "TIDEMILL_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, a PEM file
+    #[arg(long, value_name = "FILE", env = "TIDEMILL_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Base of the queue URLs that clients are given, such as `https://queues.example.org`
+    /// [default: the host each client used]
+    #[arg(long, value_name = "URL", env = "TIDEMILL_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+
+    /// Believe X-Forwarded-Host and X-Forwarded-Proto (behind a proxy that sets them)
+    /// [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          env = "TIDEMILL_TRUST_FORWARDED")]
+    pub(crate) trust_forwarded: Option<bool>,
+
+    /// Largest request body, compressed or not; larger ones are refused unread [default: 8MiB]
+    #[arg(long, value_name = "SIZE", env = "TIDEMILL_MAX_BODY")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) max_body: Option<ByteSize>,
+
+    /// How long a client may take to send a request's headers [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_HEADER_TIMEOUT")]
+    #[serde(deserialize_with = "span_text")]
+    pub(crate) header_timeout: Option<Duration>,
+
+    /// How long a client may take to send a request's body [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_BODY_TIMEOUT")]
+    #[serde(deserialize_with = "span_text")]
+    pub(crate) body_timeout: Option<Duration>,
+
+    /// How long a stopping server waits for requests in flight [default: 25s]
+    #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_SHUTDOWN_GRACE")]
+    #[serde(deserialize_with = "span_text")]
+    pub(crate) shutdown_grace: Option<Duration>,
+
+    /// Threads that serve requests [default: one a core]
+    #[arg(long, value_name = "N", env = "TIDEMILL_THREADS")]
+    pub(crate) threads: Option<usize>,
+
+    /// Memory that keeps recent message bodies [default: 16MiB]
+    #[arg(long, value_name = "SIZE", env = "TIDEMILL_RECENT_BODIES")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) recent_bodies: Option<ByteSize>,
+
+    /// What is logged: error, warn, info, debug or trace, also by part, as in
+    /// `info,tidemill_journal=debug` [default: info]
+    #[arg(long, value_name = "FILTER", env = "TIDEMILL_LOG")]
+    pub(crate) log: Option<String>,
+
+    /// How log lines look [default: auto]
+    #[arg(long, value_enum, value_name = "FORMAT", env = "TIDEMILL_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// The clock to go by; a manual one serves only on loopback [default: system]
+    #[arg(long, value_enum, value_name = "CLOCK", env = "TIDEMILL_CLOCK")]
+    pub(crate) clock: Option<ClockKind>,
+
+    /// Allow POST /_tidemill/reset, which empties the service between two tests; only on loopback
+    /// [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          env = "TIDEMILL_ALLOW_RESET")]
+    pub(crate) allow_reset: Option<bool>,
+}
+
+/// Takes, for each setting, the first that is given.
+macro_rules! first_given {
+    ($first:ident, $second:ident: $($setting:ident),* $(,)?) => {
+        Given { $($setting: $first.$setting.or($second.$setting)),* }
+    };
+}
+
+impl Given {
+    /// What was given here, and where nothing was, what was given there.
+    fn or(self, file: Self) -> Self {
+        first_given!(self, file: listen, data_dir, sync, tls_cert, tls_key, public_url,
+            trust_forwarded, max_body, header_timeout, body_timeout, shutdown_grace, threads,
+            recent_bodies, log, log_format, clock, allow_reset)
+    }
+
+    fn read(file: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("cannot read the configuration file {}", file.display()))?;
+        toml::from_str(&text)
+            .with_context(|| format!("the configuration file {} is not right", file.display()))
+    }
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// What the service goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) sync: SyncMode,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) trust_forwarded: bool,
+    pub(crate) max_body: ByteSize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) threads: Option<usize>,
+    pub(crate) recent_bodies: ByteSize,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+    pub(crate) clock: ClockKind,
+    pub(crate) allow_reset: bool,
+}
+
+/// The data folder of whoever names no other.
+pub(crate) const DATA_DIR: &str = "tidemill-data";
+
+impl Settings {
+    /// Merges what was given on the command line or in the environment with the file, if there
+    /// is one, and with the defaults.
+    pub(crate) fn of(given: Given, file: Option<&Path>) -> anyhow::Result<Self> {
+        let file = file.map_or_else(|| Ok(Given::default()), Given::read)?;
+        let given = given.or(file);
+        let tls = match (given.tls_cert, given.tls_key) {
+            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+            (None, None) => None,
+            _ => bail!("tls-cert and tls-key go together: give both, or neither"),
+        };
+        let settings = Self {
+            listen: given.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4566))),
+            data_dir: given.data_dir.unwrap_or_else(|| DATA_DIR.into()),
+            sync: given.sync.unwrap_or(SyncMode::Durable),
+            tls,
+            public_url: given.public_url.map(checked_url).transpose()?,
+            trust_forwarded: given.trust_forwarded.unwrap_or(false),
+            max_body: given.max_body.unwrap_or(ByteSize::mib(8)),
+            header_timeout: given.header_timeout.unwrap_or(Duration::from_secs(10)),
+            body_timeout: given.body_timeout.unwrap_or(Duration::from_secs(30)),
+            shutdown_grace: given.shutdown_grace.unwrap_or(Duration::from_secs(25)),
+            threads: given.threads,
+            recent_bodies: given.recent_bodies.unwrap_or(ByteSize::mib(16)),
+            log: given.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: given.log_format.unwrap_or(LogFormat::Auto),
+            clock: given.clock.unwrap_or(ClockKind::System),
+            allow_reset: given.allow_reset.unwrap_or(false),
+        };
+        settings.checked()
+    }
+
+    fn checked(self) -> anyhow::Result<Self> {
+        let loopback = self.listen.ip().is_loopback();
+        if !loopback && self.clock == ClockKind::Manual {
+            bail!("a manual clock serves only on loopback: listen on 127.0.0.1, or drop `clock`");
+        }
+        if !loopback && self.allow_reset {
+            bail!("allow-reset serves only on loopback: listen on 127.0.0.1, or drop it");
+        }
+        if self.threads == Some(0) {
+            bail!("threads must be at least 1");
+        }
+        // A message of 1 MiB must fit, whatever the protocol adds to it.
+        if self.max_body < ByteSize::mib(2) {
+            bail!("max-body must be at least 2MiB: a message may have 1 MiB before it is encoded");
+        }
+        Ok(self)
+    }
+}
+
+fn checked_url(url: String) -> anyhow::Result<String> {
+    let parsed: http::Uri = url.parse().with_context(|| format!("public-url {url:?}"))?;
+    let plain = parsed.query().is_none() && parsed.path() == "/";
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) || !plain {
+        bail!("public-url is a scheme and a host, such as https://queues.example.org");
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn span(text: &str) -> Result<Duration, humantime::DurationError> {
+    humantime::parse_duration(text)
+}
+
+fn text<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn span_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    span(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<Given, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn the_command_line_goes_over_the_file_and_the_file_over_the_defaults() {
+        let flags = Given { max_body: Some(ByteSize::mib(3)), ..Given::default() };
+        let given = flags.or(file("max-body = '4MiB'\nheader-timeout = '5s'").unwrap());
+        assert_eq!(given.max_body, Some(ByteSize::mib(3)));
+        assert_eq!(given.header_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(given.body_timeout, None);
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
+        let error = file("lisen = '127.0.0.1:1'").unwrap_err().to_string();
+        assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn test_controls_are_refused_away_from_loopback() {
+        let listen = Some("0.0.0.0:4566".parse().unwrap());
+        let clock = Given { listen, clock: Some(ClockKind::Manual), ..Given::default() };
+        assert!(Settings::of(clock, None).is_err());
+        let reset = Given { listen, allow_reset: Some(true), ..Given::default() };
+        assert!(Settings::of(reset, None).is_err());
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        let given = Given { tls_cert: Some("cert.pem".into()), ..Given::default() };
+        assert!(Settings::of(given, None).unwrap_err().to_string().contains("go together"));
+    }
+
+    #[test]
+    fn a_public_url_is_a_scheme_and_a_host() {
+        assert_eq!(checked_url("https://a.b:1/".into()).unwrap(), "https://a.b:1");
+        for bad in ["a.b", "ftp://a.b", "http://a.b/path", "http://a.b?x"] {
+            assert!(checked_url(bad.into()).is_err(), "{bad}");
+        }
+    }
+}

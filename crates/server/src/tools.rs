@@ -1,0 +1,230 @@
+//! `tidemill send`, `receive`, `peek` and `purge`: a queue at hand, without Python.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Peek, Purge, Receive, Send};
+use crate::client::Client;
+
+/// Messages of one request: what SQS allows.
+const BATCH: usize = 10;
+/// Bytes of the bodies of one request, with room for attributes within SQS's 1 MiB.
+const BATCH_BYTES: usize = 1 << 19;
+
+/// Sends messages.
+pub(crate) fn send(send: &Send) -> anyhow::Result<()> {
+    let client = Client::new(&send.endpoint)?;
+    let mut sender = Sender { client: &client, send, batch: Vec::new(), bytes: 0, sent: 0 };
+    match &send.lines {
+        None => send.body.iter().try_for_each(|body| sender.add(body.clone()))?,
+        Some(file) => {
+            for line in lines(file)? {
+                sender.add(line.with_context(|| format!("cannot read {}", file.display()))?)?;
+            }
+        }
+    }
+    sender.flush()?;
+    progress_end();
+    eprintln!("sent {} to {}", messages(sender.sent), send.queue);
+    Ok(())
+}
+
+fn lines(file: &Path) -> anyhow::Result<Box<dyn Iterator<Item = io::Result<String>>>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock().lines()));
+    }
+    let file = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(Box::new(BufReader::new(file).lines()))
+}
+
+/// Collects messages into batches.
+struct Sender<'a> {
+    client: &'a Client,
+    send: &'a Send,
+    batch: Vec<String>,
+    bytes: usize,
+    sent: usize,
+}
+
+impl Sender<'_> {
+    fn add(&mut self, body: String) -> anyhow::Result<()> {
+        // SQS has no empty messages; an empty line is most often the file's end.
+        if body.is_empty() {
+            return Ok(());
+        }
+        if self.batch.len() == BATCH || self.bytes + body.len() > BATCH_BYTES {
+            self.flush()?;
+        }
+        self.bytes += body.len();
+        self.batch.push(body);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let bodies = std::mem::take(&mut self.batch);
+        self.bytes = 0;
+        let count = bodies.len();
+        let entry = |(id, body): (usize, String)| self.entry(id, body);
+        let entries: Vec<Value> = bodies.into_iter().enumerate().map(entry).collect();
+        let parameters = json!({ "QueueUrl": self.send.queue, "Entries": entries });
+        let answer = self.client.sqs("SendMessageBatch", &parameters)?;
+        if let Some(failed) = answer["Failed"].get(0) {
+            let message = failed["Message"].as_str().unwrap_or_default();
+            bail!("after {} a message was refused: {message}", messages(self.sent));
+        }
+        self.sent += count;
+        progress(&format!("sent {}", messages(self.sent)));
+        Ok(())
+    }
+
+    fn entry(&self, id: usize, body: String) -> Value {
+        let mut entry = json!({ "Id": id.to_string(), "MessageBody": body });
+        if let Some(delay) = self.send.delay {
+            entry["DelaySeconds"] = json!(delay.as_secs());
+        }
+        if !self.send.attributes.is_empty() {
+            let value = |text: &String| json!({ "DataType": "String", "StringValue": text });
+            let attributes = self.send.attributes.iter();
+            let attributes: Map<_, _> =
+                attributes.map(|(name, text)| (name.clone(), value(text))).collect();
+            entry["MessageAttributes"] = attributes.into();
+        }
+        entry
+    }
+}
+
+/// Receives messages, and deletes them if asked to.
+pub(crate) fn receive(receive: &Receive) -> anyhow::Result<()> {
+    let client = Client::new(&receive.endpoint)?;
+    let mut out = io::stdout().lock();
+    let mut wait = receive.wait.as_secs();
+    let mut left = receive.max;
+    while left > 0 {
+        let mut parameters = json!({
+            "QueueUrl": receive.queue,
+            "MaxNumberOfMessages": left.min(BATCH),
+            "WaitTimeSeconds": wait,
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        });
+        if let Some(visibility) = receive.visibility {
+            parameters["VisibilityTimeout"] = json!(visibility.as_secs());
+        }
+        let answer = client.sqs("ReceiveMessage", &parameters)?;
+        let received = answer["Messages"].as_array().map_or(&[][..], Vec::as_slice);
+        if received.is_empty() {
+            break;
+        }
+        for message in received {
+            print(&mut out, message, receive.json)?;
+        }
+        // Only what was printed is deleted.
+        out.flush()?;
+        if receive.delete {
+            delete(&client, &receive.queue, received)?;
+        }
+        left -= received.len().min(left);
+        wait = 0;
+    }
+    Ok(())
+}
+
+fn delete(client: &Client, queue: &str, received: &[Value]) -> anyhow::Result<()> {
+    let entry = |(id, message): (usize, &Value)| json!({ "Id": id.to_string(), "ReceiptHandle": message["ReceiptHandle"] });
+    let entries: Vec<Value> = received.iter().enumerate().map(entry).collect();
+    let parameters = json!({ "QueueUrl": queue, "Entries": entries });
+    let answer = client.sqs("DeleteMessageBatch", &parameters)?;
+    match answer["Failed"].get(0) {
+        None => Ok(()),
+        Some(failed) => {
+            bail!("a message was not deleted: {}", failed["Message"].as_str().unwrap_or_default())
+        }
+    }
+}
+
+/// Shows messages without receiving them.
+pub(crate) fn peek(peek: &Peek) -> anyhow::Result<()> {
+    let client = Client::new(&peek.endpoint)?;
+    let mut out = io::stdout().lock();
+    let mut after = Value::Null;
+    let mut left = peek.max;
+    while left > 0 {
+        let parameters = json!({
+            "QueueUrl": peek.queue,
+            "MaxNumberOfMessages": left.min(100),
+            "After": after,
+            "Region": client.region(),
+        });
+        let answer = client.own("/_tidemill/peek", &parameters)?;
+        let found = answer["Messages"].as_array().map_or(&[][..], Vec::as_slice);
+        for message in found {
+            if peek.json {
+                print(&mut out, message, true)?;
+            } else {
+                let text = |name: &str| message[name].as_str().unwrap_or_default();
+                let (id, state, body) = (text("MessageId"), text("State"), text("Body"));
+                let count = &message["ApproximateReceiveCount"];
+                writeln!(out, "{id}  {state:<9}  received {count:>3}x  {body}")?;
+            }
+        }
+        left -= found.len().min(left);
+        after = answer["Next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn print(out: &mut impl io::Write, message: &Value, whole: bool) -> io::Result<()> {
+    if whole {
+        writeln!(out, "{message}")
+    } else {
+        writeln!(out, "{}", message["Body"].as_str().unwrap_or_default())
+    }
+}
+
+/// Deletes every message of a queue.
+pub(crate) fn purge(purge: &Purge) -> anyhow::Result<()> {
+    let client = Client::new(&purge.endpoint)?;
+    if !purge.yes && !confirmed(&purge.queue)? {
+        bail!("nothing was deleted");
+    }
+    client.sqs("PurgeQueue", &json!({ "QueueUrl": purge.queue }))?;
+    eprintln!("purged {}", purge.queue);
+    Ok(())
+}
+
+fn confirmed(queue: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("this deletes every message of {queue}: say --yes to do it without being asked");
+    }
+    eprint!("Delete every message of {queue}? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn messages(count: usize) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
+/// A line that is written over, on a terminal only.
+fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r{text}");
+    }
+}
+
+fn progress_end() {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+}

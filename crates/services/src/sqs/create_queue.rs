@@ -1,0 +1,40 @@
+//! CreateQueue.
+
+use tidemill_api::sqs::{CreateQueueRequest, CreateQueueResult};
+use tidemill_base::QueueName;
+use tidemill_queue::QueueKey;
+use tidemill_wire::Fault;
+
+use crate::context::Context;
+
+use super::queue_url::QueueUrl;
+use super::{Sqs, attributes, fault, tags};
+
+pub(super) async fn handle(
+    sqs: &Sqs,
+    cx: &Context,
+    request: CreateQueueRequest,
+) -> Result<CreateQueueResult, Fault> {
+    let name = name(&request.queue_name)?;
+    let given = request.attributes.unwrap_or_default();
+    attributes::refuse_fifo(&name, &given)?;
+    let change = attributes::read(&given)?;
+    let tags = tags::read(request.tags.unwrap_or_default())?;
+    let key = QueueKey { account: cx.account(), region: cx.region.clone(), name };
+    let url = QueueUrl { base: &cx.base_url, key: &key }.to_string();
+    let created = sqs.engine.create(key, change, tags).await;
+    created.map_err(|it| fault::of(it, ""))?;
+    Ok(CreateQueueResult { queue_url: Some(url) })
+}
+
+/// Reads a queue's name as CreateQueue and GetQueueUrl are given it.
+pub(super) fn name(text: &str) -> Result<QueueName, Fault> {
+    if text.is_empty() {
+        return Err(fault::invalid("Queue name cannot be empty"));
+    }
+    text.parse().map_err(|_| {
+        fault::invalid(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        )
+    })
+}

@@ -1,0 +1,167 @@
+//! Where the engine's refusals and failures meet the wire, and the words that AWS has for them.
+
+use std::borrow::Cow;
+
+use tidemill_api::sqs::errors;
+use tidemill_queue::{Error, Failure, Refusal};
+use tidemill_wire::{Fault, fault as common};
+
+use crate::context::Principal;
+
+use super::attributes;
+
+/// The engine's answer as the caller is told it. `handle` is the receipt handle in question.
+pub(super) fn of(error: Error, handle: &str) -> Fault {
+    match error {
+        Error::Refused(refusal) => of_refusal(refusal, handle),
+        Error::Failed(failure) => of_failure(&failure),
+    }
+}
+
+fn of_refusal(refusal: Refusal, handle: &str) -> Fault {
+    match refusal {
+        Refusal::NoSuchQueue => no_such_queue(),
+        Refusal::Exists { setting } => Fault::new(
+            &errors::QUEUE_NAME_EXISTS,
+            format!(
+                "A queue already exists with the same name and a different value for attribute {}",
+                attributes::name_of(&setting)
+            ),
+        ),
+        Refusal::RemovedRecently => Fault::new(
+            &errors::QUEUE_DELETED_RECENTLY,
+            "You must wait 60 seconds after deleting a queue before you can create another with \
+             the same name.",
+        ),
+        // The caller names the queue: see `purge_queue`.
+        Refusal::PurgedRecently => purge_in_progress("this queue"),
+        Refusal::InFlightLimit => Fault::new(
+            &errors::OVER_LIMIT,
+            "Too many messages in flight: delete messages, or let their visibility timeouts end.",
+        ),
+        Refusal::BadReceipt => bad_receipt(handle),
+        Refusal::MessageGone => invalid_value(
+            handle,
+            "ReceiptHandle",
+            "Message does not exist or is not available for visibility timeout change.",
+        ),
+        Refusal::TooLarge => too_long(1 << 20),
+    }
+}
+
+fn of_failure(failure: &Failure) -> Fault {
+    match failure {
+        Failure::Poisoned(_) => Fault::new(
+            &common::INTERNAL_FAILURE,
+            "the disk failed; nothing more is accepted until the service is started again",
+        ),
+        Failure::Checkpoint(_) => {
+            Fault::new(&common::INTERNAL_FAILURE, "a checkpoint could not be stored")
+        }
+    }
+}
+
+pub(super) fn no_such_queue() -> Fault {
+    Fault::new(&errors::QUEUE_DOES_NOT_EXIST, "The specified queue does not exist.")
+        .in_query("The specified queue does not exist for this wsdl version.")
+}
+
+pub(super) fn purge_in_progress(queue: &str) -> Fault {
+    Fault::new(
+        &errors::PURGE_QUEUE_IN_PROGRESS,
+        format!("Only one PurgeQueue operation on {queue} is allowed every 60 seconds."),
+    )
+}
+
+pub(super) fn bad_receipt(handle: &str) -> Fault {
+    Fault::new(
+        &errors::RECEIPT_HANDLE_IS_INVALID,
+        format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
+    )
+}
+
+pub(super) fn too_long(limit: u64) -> Fault {
+    invalid(format!(
+        "One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
+    ))
+}
+
+/// A message of a batch that is longer than its queue allows; the others may do.
+pub(super) fn entry_too_long(limit: u64) -> Fault {
+    invalid(format!(
+        "One or more parameters cannot be validated. Reason: Message must be shorter than {limit} \
+         bytes."
+    ))
+}
+
+pub(super) fn invalid_address(url: &str) -> Fault {
+    Fault::new(
+        &errors::INVALID_ADDRESS,
+        format!("The address {url} is not valid for this endpoint."),
+    )
+}
+
+pub(super) fn missing_parameter(name: &str) -> Fault {
+    Fault::new(
+        &errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,
+        format!("The request must contain the parameter {name}."),
+    )
+}
+
+/// A parameter whose value will not do.
+pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&errors::INVALID_PARAMETER_VALUE_EXCEPTION, message)
+}
+
+/// A parameter whose value will not do, in the words that AWS has for most of them.
+pub(super) fn invalid_value(
+    value: impl std::fmt::Display,
+    parameter: &str,
+    reason: impl std::fmt::Display,
+) -> Fault {
+    invalid(format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}"))
+}
+
+pub(super) fn unknown_attribute(name: &str) -> Fault {
+    Fault::new(&errors::INVALID_ATTRIBUTE_NAME, format!("Unknown Attribute {name}."))
+}
+
+pub(super) fn invalid_attribute(name: &str) -> Fault {
+    Fault::new(&errors::INVALID_ATTRIBUTE_VALUE, format!("Invalid value for the parameter {name}."))
+}
+
+pub(super) fn invalid_contents() -> Fault {
+    Fault::new(
+        &errors::INVALID_MESSAGE_CONTENTS,
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF \
+         | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+    )
+}
+
+/// Something that AWS has and we have not.
+pub(super) fn unsupported(what: &str) -> Fault {
+    Fault::new(&errors::UNSUPPORTED_OPERATION, format!("Tidemill does not support it: {what}."))
+}
+
+pub(super) fn access_denied(principal: &Principal) -> Fault {
+    Fault::new(
+        &common::ACCESS_DENIED,
+        format!("User: {principal} is not authorized to use a queue of another account"),
+    )
+}
+
+pub(super) fn two_encryptions() -> Fault {
+    Fault::new(
+        &errors::INVALID_ATTRIBUTE_NAME,
+        "You can use one type of server-side encryption (SSE) at one time. You can either enable \
+         KMS SSE or SQS SSE.",
+    )
+}
+
+/// An attribute that a standard queue cannot have.
+pub(super) fn only_when_fifo(name: &str) -> Fault {
+    Fault::new(
+        &errors::INVALID_ATTRIBUTE_NAME,
+        format!("You can specify the {name} only when FifoQueue is set to true."),
+    )
+}

@@ -1,0 +1,151 @@
+//! A message as its sender gave it: checked, measured and digested, for the engine to keep.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidemill_api::sqs::MessageAttributeValue;
+use tidemill_queue::{Content, NewMessage, Settings};
+use tidemill_wire::{Fault, Map};
+
+use crate::context::Context;
+
+use super::{digest, fault, message_attributes};
+
+/// The largest message, and the largest batch of them, in bytes.
+pub(super) const LARGEST: u64 = 1 << 20;
+/// The longest delay of a message, in seconds.
+const LONGEST_DELAY: i32 = 900;
+
+/// The parts of a send, alike for a single message and for one of a batch.
+pub(super) struct Given {
+    pub(super) body: String,
+    pub(super) delay_seconds: Option<i32>,
+    pub(super) attributes: Option<Map<String, MessageAttributeValue>>,
+    pub(super) trace_header: Option<String>,
+    pub(super) deduplication_id: Option<String>,
+    pub(super) group_id: Option<String>,
+}
+
+/// A message that passed the checks, and what it counts for.
+pub(super) struct Checked {
+    pub(super) message: NewMessage,
+    pub(super) size: u64,
+}
+
+impl Given {
+    /// Checks everything but the size, which a batch answers in words of its own.
+    pub(super) fn check(self, cx: &Context) -> Result<Checked, Fault> {
+        if self.body.is_empty() {
+            return Err(fault::missing_parameter("MessageBody"));
+        }
+        if !is_text(&self.body) {
+            return Err(fault::invalid_contents());
+        }
+        let delay = self.delay_seconds.map(delay).transpose()?;
+        if let Some(id) = &self.deduplication_id {
+            check_token("MessageDeduplicationId", id)?;
+            return Err(fault::invalid_value(
+                id,
+                "MessageDeduplicationId",
+                "The request include parameter that is not valid for this queue type.",
+            ));
+        }
+        if let Some(group) = &self.group_id {
+            check_token("MessageGroupId", group)?;
+        }
+        let attributes =
+            self.attributes.map_or_else(|| Ok(Vec::new()), message_attributes::read)?;
+        let size = (self.body.len() + message_attributes::size(&attributes)) as u64;
+        let content = Content {
+            body_md5: digest::of_body(self.body.as_bytes()),
+            attributes_md5: digest::of_attributes(&attributes),
+            body: Bytes::from(self.body),
+            attributes,
+            sender: cx.account().to_string(),
+            trace_header: self.trace_header,
+            group: self.group_id,
+        };
+        Ok(Checked { message: NewMessage { content, delay }, size })
+    }
+}
+
+impl Checked {
+    /// The limit of a queue with these settings that the message is over, if it is.
+    pub(super) fn over(&self, settings: &Settings) -> Option<u64> {
+        let limit = settings.max_size.as_u64().min(LARGEST);
+        (self.size > limit).then_some(limit)
+    }
+}
+
+fn delay(seconds: i32) -> Result<Duration, Fault> {
+    match u64::try_from(seconds) {
+        Ok(whole) if seconds <= LONGEST_DELAY => Ok(Duration::from_secs(whole)),
+        _ => Err(fault::invalid_value(
+            seconds,
+            "DelaySeconds",
+            format_args!("DelaySeconds must be >= 0 and <= {LONGEST_DELAY}."),
+        )),
+    }
+}
+
+/// Checks a group id or a deduplication id.
+pub(super) fn check_token(parameter: &str, token: &str) -> Result<(), Fault> {
+    let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain && (1..=128).contains(&token.len()) {
+        return Ok(());
+    }
+    Err(fault::invalid_value(
+        token,
+        parameter,
+        format_args!(
+            "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in \
+             length."
+        ),
+    ))
+}
+
+/// Whether a text has only the characters that XML 1.0 allows.
+pub(super) fn is_text(text: &str) -> bool {
+    let control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+    // U+FFFE and U+FFFF are EF BF BE and EF BF BF in UTF-8; nothing else ends so.
+    !text.as_bytes().iter().any(|byte| control(byte))
+        && !text.as_bytes().windows(3).any(|it| matches!(it, [0xef, 0xbf, 0xbe | 0xbf]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_the_characters_of_xml() {
+        for good in ["\t\n\r", "é", "\u{fffd}", "\u{10ffff}", "plain", "\u{ffbe}"] {
+            assert!(is_text(good), "{good:?}");
+        }
+        for bad in ["\u{0}", "\u{8}", "a\u{13}b", "\u{fffe}", "\u{ffff}"] {
+            assert!(!is_text(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_id_is_1_to_128_printable_characters() {
+        assert!(check_token("MessageGroupId", "a!~").is_ok());
+        for bad in ["", "a b", "é", &"g".repeat(129)] {
+            assert!(check_token("MessageGroupId", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_at_most_fifteen_minutes() {
+        assert_eq!(delay(900).unwrap(), Duration::from_mins(15));
+        for bad in [-1, 901, i32::MIN] {
+            let message = delay(bad).unwrap_err().message.to_string();
+            assert_eq!(
+                message,
+                format!(
+                    "Value {bad} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be \
+                 >= 0 and <= 900."
+                )
+            );
+        }
+    }
+}

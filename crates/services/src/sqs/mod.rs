@@ -1,0 +1,131 @@
+//! SQS: one operation a file, and the list of them all.
+
+mod attributes;
+mod batch;
+mod change_message_visibility;
+mod create_queue;
+mod delete_message;
+mod delete_queue;
+mod digest;
+mod fault;
+mod get_queue_attributes;
+mod get_queue_url;
+mod list_queue_tags;
+mod list_queues;
+mod message;
+mod message_attributes;
+mod purge_queue;
+mod queue_url;
+mod receive_message;
+mod send_message;
+mod set_queue_attributes;
+mod tags;
+
+use tidemill_api::sqs::{Request, Response};
+use tidemill_base::{AccountId, Region};
+use tidemill_queue::{Engine, QueueId, QueueKey};
+use tidemill_wire::Fault;
+
+use crate::context::{Context, Principal};
+
+/// The service over its engine.
+#[derive(Clone)]
+pub struct Sqs {
+    engine: Engine,
+}
+
+impl Sqs {
+    /// The service that serves the queues of `engine`.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
+    /// The queue that a text names, by name or by URL; `account` and `region` where it says none.
+    pub fn find(&self, text: &str, account: AccountId, region: &Region) -> Option<QueueId> {
+        let key = queue_url::read(text, account, region).ok()?;
+        self.engine.find(&key)
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, cx: &Context, request: Request) -> Result<Response, Fault> {
+        use {Request as Q, Response as A};
+        Ok(match request {
+            Q::SendMessage(it) => A::SendMessage(send_message::one(self, cx, it).await?),
+            Q::ReceiveMessage(it) => {
+                A::ReceiveMessage(receive_message::handle(self, cx, it).await?)
+            }
+            Q::DeleteMessage(it) => {
+                delete_message::one(self, cx, it).await?;
+                A::DeleteMessage
+            }
+            Q::SendMessageBatch(it) => {
+                A::SendMessageBatch(send_message::batch(self, cx, it).await?)
+            }
+            Q::DeleteMessageBatch(it) => {
+                A::DeleteMessageBatch(delete_message::batch(self, cx, it).await?)
+            }
+            Q::ChangeMessageVisibility(it) => {
+                change_message_visibility::one(self, cx, it).await?;
+                A::ChangeMessageVisibility
+            }
+            Q::ChangeMessageVisibilityBatch(it) => A::ChangeMessageVisibilityBatch(
+                change_message_visibility::batch(self, cx, it).await?,
+            ),
+            Q::CreateQueue(it) => A::CreateQueue(create_queue::handle(self, cx, it).await?),
+            Q::DeleteQueue(it) => {
+                delete_queue::handle(self, cx, it).await?;
+                A::DeleteQueue
+            }
+            Q::PurgeQueue(it) => {
+                purge_queue::handle(self, cx, it).await?;
+                A::PurgeQueue
+            }
+            Q::GetQueueUrl(it) => A::GetQueueUrl(get_queue_url::handle(self, cx, it)?),
+            Q::ListQueues(it) => A::ListQueues(list_queues::handle(self, cx, it)?),
+            Q::GetQueueAttributes(it) => {
+                A::GetQueueAttributes(get_queue_attributes::handle(self, cx, it)?)
+            }
+            Q::SetQueueAttributes(it) => {
+                set_queue_attributes::handle(self, cx, it).await?;
+                A::SetQueueAttributes
+            }
+            Q::TagQueue(it) => {
+                tags::add(self, cx, it).await?;
+                A::TagQueue
+            }
+            Q::UntagQueue(it) => {
+                tags::remove(self, cx, it).await?;
+                A::UntagQueue
+            }
+            Q::ListQueueTags(it) => A::ListQueueTags(list_queue_tags::handle(self, cx, it)?),
+            Q::AddPermission(_)
+            | Q::RemovePermission(_)
+            | Q::ListDeadLetterSourceQueues(_)
+            | Q::StartMessageMoveTask(_)
+            | Q::ListMessageMoveTasks(_)
+            | Q::CancelMessageMoveTask(_) => {
+                return Err(fault::unsupported("this operation is not there yet"));
+            }
+        })
+    }
+
+    /// The queue that a caller's QueueUrl means, if the caller may use it.
+    fn queue(&self, cx: &Context, url: &str) -> Result<(QueueId, QueueKey), Fault> {
+        if url.is_empty() {
+            return Err(fault::missing_parameter("QueueUrl"));
+        }
+        let key = queue_url::read(url, cx.account(), &cx.region)
+            .map_err(|_| fault::invalid_address(url))?;
+        self.named(cx, key)
+    }
+
+    /// The queue of this name, if the caller may use it.
+    fn named(&self, cx: &Context, key: QueueKey) -> Result<(QueueId, QueueKey), Fault> {
+        // Without policies a queue is its own account's alone; an open service asks nobody.
+        if matches!(&cx.principal, Principal::Root(account) if *account != key.account) {
+            return Err(fault::access_denied(&cx.principal));
+        }
+        let id = self.engine.find(&key).ok_or_else(|| fault::no_such_queue())?;
+        Ok((id, key))
+    }
+}

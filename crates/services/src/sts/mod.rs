@@ -1,0 +1,30 @@
+//! STS: who is asking.
+
+use tidemill_api::sts::{GetCallerIdentityResponse, Request, Response};
+use tidemill_wire::{Fault, fault};
+
+use crate::context::Context;
+
+/// Answers one request.
+pub fn handle(cx: &Context, request: &Request) -> Result<Response, Fault> {
+    match request {
+        Request::GetCallerIdentity(_) => Ok(Response::GetCallerIdentity(caller_identity(cx))),
+        Request::AssumeRole(_)
+        | Request::DecodeAuthorizationMessage(_)
+        | Request::GetAccessKeyInfo(_)
+        | Request::GetSessionToken(_) => Err(Fault::new(
+            &fault::INVALID_ACTION,
+            "Tidemill has root keys only: there are no sessions, roles or policies yet.",
+        )),
+    }
+}
+
+fn caller_identity(cx: &Context) -> GetCallerIdentityResponse {
+    let account = cx.account().to_string();
+    GetCallerIdentityResponse {
+        // A root's user id is its account's.
+        user_id: Some(account.clone()),
+        account: Some(account),
+        arn: Some(cx.principal.to_string()),
+    }
+}

@@ -1,0 +1,48 @@
+"""Services for the tests: one that all share, and fresh ones for those that need their own."""
+
+import itertools
+
+import pytest
+
+from server import Tidemill
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A service on a manual clock that every test may use, each with queues of its own."""
+    service = Tidemill(tmp_path_factory.mktemp("shared"), "--clock", "manual").start()
+    yield service
+    assert service.stop() == 0
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Makes services of a test's own: `fresh("--flag")`, not yet started."""
+    made = []
+
+    def make(*flags):
+        folder = tmp_path / f"service-{len(made)}"
+        folder.mkdir()
+        made.append(Tidemill(folder, *flags))
+        return made[-1]
+
+    yield make
+    for service in made:
+        if service.process and service.process.poll() is None:
+            service.kill()
+
+
+@pytest.fixture
+def sqs(shared):
+    return shared.client()
+
+
+@pytest.fixture
+def queue(sqs):
+    """A queue of the test's own."""
+    name = f"queue-{next(_numbers)}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    yield url
+    sqs.delete_queue(QueueUrl=url)

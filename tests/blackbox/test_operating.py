@@ -1,0 +1,225 @@
+"""Operating it: settings, logs, health, metrics, shutdown, tools, TLS and the test controls."""
+
+import datetime
+import ipaddress
+import json
+import signal
+import subprocess
+import threading
+
+import boto3
+import pytest
+from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from server import BINARY, until
+from test_main_job import waiting_receivers
+
+
+def tool(service, *words, stdin=None):
+    """Runs a subcommand of the binary against a service."""
+    command = [str(BINARY), *words, "--endpoint-url", service.url]
+    return subprocess.run(
+        command, input=stdin, env=service.environment(), capture_output=True, text=True, timeout=60
+    )
+
+
+def test_settings_come_from_flags_over_environment_over_file(fresh, tmp_path, monkeypatch):
+    file = tmp_path / "tidemill.toml"
+    file.write_text("public-url = 'http://file.example'\nlog = 'warn'\n")
+    from_file = fresh("--config", str(file)).start()
+    url = from_file.client().create_queue(QueueName="a")["QueueUrl"]
+    assert url.startswith("http://file.example/")
+
+    over = fresh("--config", str(file))
+    environment = over.environment() | {"TIDEMILL_PUBLIC_URL": "http://environment.example"}
+    monkeypatch.setattr(over, "environment", lambda: environment)
+    url = over.start().client().create_queue(QueueName="a")["QueueUrl"]
+    assert url.startswith("http://environment.example/")
+    over.stop()
+    over.flags += ["--public-url", "http://flag.example"]
+    url = over.start().client().create_queue(QueueName="a")["QueueUrl"]
+    assert url.startswith("http://flag.example/")
+
+
+def test_an_unknown_key_in_the_file_is_named(fresh, tmp_path):
+    file = tmp_path / "tidemill.toml"
+    file.write_text("lisen = '127.0.0.1:1'\n")
+    service = fresh("--config", str(file))
+    done = subprocess.run(service.command(), capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and "lisen" in done.stderr and str(file) in done.stderr
+
+
+def test_logs_are_json_where_no_terminal_is(fresh):
+    service = fresh().start()
+    service.stop()
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert any(line.get("message", "").startswith("serving") for line in lines), lines
+    assert all({"timestamp", "level"} <= line.keys() for line in lines)
+
+
+def test_health_is_json(shared):
+    status, headers, body = shared.get("/health")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(body)["status"] == "ok"
+
+
+def metrics(service):
+    """The metrics: {name{labels}: value}."""
+    text = service.get("/metrics")[2].decode()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
+
+
+def test_metrics_tell_depths_ages_requests_and_syncs(fresh):
+    service = fresh("--clock", "manual").start()
+    sqs = service.client()
+    url = sqs.create_queue(QueueName="measured")["QueueUrl"]
+    for delay in (0, 0, 0, 60):
+        sqs.send_message(QueueUrl=url, MessageBody="x", DelaySeconds=delay)
+    sqs.receive_message(QueueUrl=url)
+    service.advance("7s")
+    with pytest.raises(sqs.exceptions.ClientError):
+        sqs.get_queue_url(QueueName="none")
+    found = metrics(service)
+
+    def value(name, *labels):
+        (one,) = [
+            value
+            for key, value in found.items()
+            if key.split("{")[0] == name and all(label in key for label in labels)
+        ]
+        return one
+
+    measured = 'queue="measured"'
+    assert value("tidemill_queue_messages", measured, 'state="visible"') == 2
+    assert value("tidemill_queue_messages", measured, 'state="in_flight"') == 1
+    assert value("tidemill_queue_messages", measured, 'state="delayed"') == 1
+    assert value("tidemill_queue_oldest_message_age_seconds", measured) == 7
+    send = 'operation="SendMessage"'
+    assert value("tidemill_requests_total", send, 'result="ok"') == 4
+    missing = 'operation="GetQueueUrl"'
+    assert value("tidemill_requests_total", missing, 'result="QueueDoesNotExist"') == 1
+    assert value("tidemill_request_duration_seconds_count", send) == 4
+    assert value("tidemill_journal_sync_duration_seconds_count") >= 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_shutdown_answers_what_is_in_flight(fresh, how):
+    service = fresh().start()
+    sqs = service.client()
+    url = sqs.create_queue(QueueName="waiting")["QueueUrl"]
+    answers = []
+    polling = threading.Thread(
+        target=lambda: answers.append(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20))
+    )
+    polling.start()
+    until(lambda: waiting_receivers(service, "waiting") == 1, "the long poll waits")
+    assert service.stop(how) == 0
+    polling.join(timeout=10)
+    assert answers[0]["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_the_tools_serve_a_queue_at_hand(fresh):
+    service = fresh().start()
+    sqs = service.client()
+    url = sqs.create_queue(QueueName="tools")["QueueUrl"]
+    sent = tool(service, "send", "tools", "hello", "--attribute", "colour=blue")
+    assert sent.returncode == 0, sent.stderr
+    lines = "".join(f"line {n}\n" for n in range(2500))
+    sent = tool(service, "send", "tools", "--lines", "-", stdin=lines)
+    assert sent.returncode == 0 and "2500" in sent.stderr, sent.stderr
+
+    peeked = tool(service, "peek", "tools", "--max", "3")
+    assert peeked.returncode == 0 and "hello" in peeked.stdout, peeked.stderr
+    peeked = tool(service, "peek", "tools", "--max", "1", "--json")
+    assert json.loads(peeked.stdout)["Body"] == "hello"
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    assert counts == dict(zip(names, ["2501", "0"])), "a peek receives nothing"
+
+    received = tool(service, "receive", "tools", "--max", "2501", "--delete")
+    assert received.stdout == "hello\n" + lines
+    tool(service, "send", url, "again")
+    assert tool(service, "purge", "tools", "--yes").returncode == 0
+    assert tool(service, "receive", "tools").stdout == ""
+    missing = tool(service, "receive", "nothing")
+    assert missing.returncode != 0 and "does not exist" in missing.stderr
+
+
+def test_a_reset_empties_the_service_only_where_allowed(fresh, shared):
+    assert shared.request("POST", "/_tidemill/reset", b"")[0] == 403
+    service = fresh("--allow-reset").start()
+    service.client().create_queue(QueueName="a")
+    assert service.request("POST", "/_tidemill/reset", b"")[0] == 200
+    assert "QueueUrls" not in service.client().list_queues()
+    service.client().create_queue(QueueName="a")
+
+
+def test_the_system_clock_cannot_be_moved(fresh):
+    service = fresh().start()
+    body = b'{"advance": "1s"}'
+    assert service.request("POST", "/_tidemill/clock", body)[0] in (403, 409)
+
+
+def certificate(folder):
+    """A certificate for 127.0.0.1 and its key, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tidemill test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    cert, private = folder / "cert.pem", folder / "key.pem"
+    cert.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return cert, private
+
+
+def test_tls_is_served_with_a_given_certificate(fresh, tmp_path, monkeypatch):
+    cert, key = certificate(tmp_path)
+    service = fresh("--tls-cert", str(cert), "--tls-key", str(key))
+
+    def healthy():
+        try:
+            sqs = client()
+            return sqs.list_queues() is not None
+        except Exception:
+            assert service.process.poll() is None, service.log.read_text()
+            return False
+
+    def client():
+        config = Config(retries={"total_max_attempts": 1})
+        return boto3.client(
+            "sqs",
+            endpoint_url=service.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            verify=str(cert),
+            config=config,
+        )
+
+    monkeypatch.setattr(service, "healthy", healthy)
+    service.start()
+    url = client().create_queue(QueueName="safe")["QueueUrl"]
+    assert url.startswith("https://127.0.0.1:")
+    client().send_message(QueueUrl=url, MessageBody="x")
+    assert client().receive_message(QueueUrl=url)["Messages"][0]["Body"] == "x"

@@ -1,0 +1,62 @@
+//! Every test there is: the crates' own, then real clients against the real binary.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+/// Where the clients that drive the binary are listed, and the tests that use them.
+const BLACKBOX: &str = "tests/blackbox";
+
+/// Runs all tests; `only` picks black-box tests by a word in their names, and nothing else.
+pub fn run_all(only: Option<&str>) -> anyhow::Result<()> {
+    if only.is_none() {
+        run(Command::new(cargo()).args(["test", "--workspace"]))?;
+    }
+    run(Command::new(cargo()).args(["build", "--package", "tidemill"]))?;
+    let python = clients()?;
+    let mut pytest = Command::new(python);
+    pytest.args(["-m", "pytest", BLACKBOX]);
+    if let Some(word) = only {
+        pytest.args(["-k", word]);
+    }
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), Into::into);
+    pytest.env("TIDEMILL_BINARY", std::path::absolute(target.join("debug/tidemill"))?);
+    run(&mut pytest)
+}
+
+/// A Python that has the clients, in a folder of its own under `target`; made when it is missing
+/// or the list has changed.
+fn clients() -> anyhow::Result<PathBuf> {
+    let list = Path::new(BLACKBOX).join("requirements.txt");
+    let wanted = fs::read_to_string(&list).context("the list of clients")?;
+    let folder = std::path::absolute("target/blackbox-clients")?;
+    let python = folder.join("bin/python");
+    let installed = folder.join("installed.txt");
+    if python.exists() && fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
+        return Ok(python);
+    }
+    eprintln!("installing the clients of {} into {}", list.display(), folder.display());
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+        .context("the black-box tests need Python 3 with its venv module")?;
+    let quiet = ["--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(["-m", "pip", "install"]).args(quiet).arg("-r").arg(&list))?;
+    fs::write(&installed, wanted)?;
+    Ok(python)
+}
+
+fn cargo() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| "cargo".into(), Into::into)
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot run {program}"))?;
+    if !status.success() {
+        bail!("{program} failed: {status}");
+    }
+    Ok(())
+}
