@@ -36,13 +36,13 @@ pub struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// The header `name` as text; nothing if it is absent or not ASCII.
-    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&'a str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The content type, without its parameters.
     pub(crate) fn content_type(&self) -> &'a str {
-        let whole = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        let whole = self.header(&CONTENT_TYPE).unwrap_or_default();
         whole.split(';').next().unwrap_or_default().trim()
     }
 }
@@ -145,10 +145,7 @@ where
 }
 
 /// The parameters of a Query request, wherever they stand.
-pub(crate) fn parameters<'a>(
-    head: &Head<'a>,
-    body: &'a [u8],
-) -> Result<Vec<form::Pair<'a>>, Unreadable> {
+fn parameters<'a>(head: &Head<'a>, body: &'a [u8]) -> Result<Vec<form::Pair<'a>>, Unreadable> {
     let mut pairs = form::pairs(body)?;
     pairs.extend(form::pairs(head.query.unwrap_or_default().as_bytes())?);
     Ok(pairs)

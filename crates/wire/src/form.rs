@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use percent_encoding::percent_decode;
 use tidemill_base::Timestamp;
 
 use crate::constraint::Violations;
@@ -36,20 +35,39 @@ pub(crate) fn find<'a>(pairs: &'a [Pair<'_>], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
 }
 
-fn unescape(text: &[u8]) -> Read<Cow<'_, str>> {
+/// The value of the first parameter called `name` in a form, without decoding the others.
+pub(crate) fn peek<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    let mut parts = form.split(|byte| *byte == b'&');
+    parts.find_map(|part| {
+        let value = part.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        unescape(value).ok()
+    })
+}
+
+/// Undoes the percent encoding. A percent that two digits do not follow stands for itself.
+pub(crate) fn unescape(text: &[u8]) -> Read<Cow<'_, str>> {
     let bad = || Unreadable("a parameter is not UTF-8".into());
     if memchr::memchr2(b'%', b'+', text).is_none() {
         return str::from_utf8(text).map(Cow::Borrowed).map_err(|_| bad());
     }
-    // A plus is a blank, and that before the percents: `%2B` is a plus.
-    let mut blanks = text.to_vec();
-    for byte in &mut blanks {
-        if *byte == b'+' {
-            *byte = b' ';
+    let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut plain = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'%' => match digit(at).zip(digit(at + 1)) {
+                Some((high, low)) => {
+                    plain.push(u8::try_from(high * 16 + low).expect("two digits make a byte"));
+                    at += 2;
+                }
+                None => plain.push(byte),
+            },
+            b'+' => plain.push(b' '),
+            _ => plain.push(byte),
         }
     }
-    let text = percent_decode(&blanks).decode_utf8().map_err(|_| bad())?.into_owned();
-    Ok(Cow::Owned(text))
+    String::from_utf8(plain).map(Cow::Owned).map_err(|_| bad())
 }
 
 /// A form being read.
@@ -87,16 +105,23 @@ impl<'a> FormDecoder<'a> {
         result
     }
 
-    /// The value under the very name, the first if there are several.
-    fn value(&self) -> Option<&str> {
+    /// Where the very name stands, the first if there are several.
+    fn position(&self) -> Option<usize> {
         let at = self.pairs.partition_point(|(key, _)| key.as_ref() < self.name.as_str());
-        let (key, value) = self.pairs.get(at)?;
-        (*key == self.name).then_some(value.as_ref())
+        self.pairs.get(at).filter(|(key, _)| *key == self.name).map(|_| at)
+    }
+
+    fn value(&self) -> Option<&str> {
+        self.position().map(|at| self.pairs[at].1.as_ref())
     }
 
     /// The value under the very name, which is there.
     fn wanted(&self) -> Read<&str> {
-        self.value().ok_or_else(|| Unreadable(format!("{} has no value", text::short(&self.name))))
+        self.value().ok_or_else(|| self.nothing())
+    }
+
+    fn nothing(&self) -> Unreadable {
+        Unreadable(format!("{} has no value", text::short(&self.name)))
     }
 
     /// The pairs within the name.
@@ -203,7 +228,9 @@ impl Decoder for FormDecoder<'_> {
     }
 
     fn string(&mut self, _: &'static Member) -> Read<String> {
-        self.wanted().map(str::to_owned)
+        // Each value is read once: a long one is taken and not copied.
+        let at = self.position().ok_or_else(|| self.nothing())?;
+        Ok(std::mem::take(&mut self.pairs[at].1).into_owned())
     }
 
     fn blob(&mut self, _: &'static Member) -> Read<Bytes> {

@@ -1,14 +1,17 @@
 //! Which operation of which service, in which protocol, a request calls.
 
-use http::Method;
 use http::header::ACCEPT;
+use http::{HeaderName, Method};
 
-use crate::call::{Call, Head, parameters};
-use crate::fault::{Fault, INVALID_ACTION, SERIALIZATION, UNKNOWN_OPERATION};
+use crate::call::{Call, Head};
+use crate::fault::{Fault, INVALID_ACTION, UNKNOWN_OPERATION};
 use crate::form;
 use crate::protocol::Protocol;
 use crate::rest;
 use crate::schema::Service;
+
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
+const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// A request that calls nothing we have, with what is needed to say so in its own protocol by
 /// [`crate::encode_fault`].
@@ -32,14 +35,14 @@ pub fn identify(
     body: &[u8],
     signed_for: Option<&str>,
 ) -> Result<Call, Unidentified> {
-    if let Some(protocol) = head.header("smithy-protocol") {
+    if let Some(protocol) = head.header(&SMITHY_PROTOCOL) {
         if protocol == "rpc-v2-cbor" {
             return by_rpc_path(services, head, signed_for);
         }
         let message = format!("The protocol {protocol} is not supported.");
         return Err(unknown(Protocol::RestJson, None, message));
     }
-    if let Some(target) = head.header("x-amz-target") {
+    if let Some(target) = head.header(&X_AMZ_TARGET) {
         return by_target(services, head, target);
     }
     if let Some(found) = by_action(services, head, body, signed_for) {
@@ -122,17 +125,12 @@ fn by_action(
     let form = head.content_type() == "application/x-www-form-urlencoded";
     // Without a content type, a body may still be a form; a query string always is one.
     let body = if form || head.content_type().is_empty() { body } else { &[] };
-    let pairs = match parameters(head, body) {
-        Ok(pairs) => pairs,
-        Err(_) if !form => return None,
-        Err(error) => {
-            let fault = Fault::new(&SERIALIZATION, error.0);
-            return Some(Err(Unidentified { protocol: Protocol::Query, service: None, fault }));
-        }
-    };
-    let action = form::find(&pairs, "Action")?;
-    let version = form::find(&pairs, "Version").unwrap_or_default();
-    let service = speaker_of(services, action, version, signed_for);
+    let url = head.query.unwrap_or_default().as_bytes();
+    let parameter = |name: &str| form::peek(body, name).or_else(|| form::peek(url, name));
+    let action = parameter("Action")?;
+    let action = action.as_ref();
+    let version = parameter("Version").unwrap_or_default();
+    let service = speaker_of(services, action, &version, signed_for);
     let protocol = match service {
         Some(service) if service.speaks(Protocol::Ec2Query) => Protocol::Ec2Query,
         _ if accepts_json(head) => Protocol::QueryJson,
@@ -158,7 +156,7 @@ fn is_at_home(service: &Service, operation: &crate::schema::Operation, path: &st
 }
 
 fn accepts_json(head: &Head<'_>) -> bool {
-    let accept = head.header(ACCEPT.as_str()).unwrap_or_default();
+    let accept = head.header(&ACCEPT).unwrap_or_default();
     accept.split(',').next().is_some_and(|best| best.trim().starts_with("application/json"))
 }
 

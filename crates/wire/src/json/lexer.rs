@@ -137,35 +137,42 @@ impl<'a> Lexer<'a> {
     /// A string: the body's own bytes if it holds no escape.
     pub(super) fn string(&mut self) -> Read<Cow<'a, str>> {
         self.expect(b'"')?;
-        let run = self.run()?;
+        let rest = &self.bytes()[self.at..];
+        let length = memchr2(b'"', b'\\', rest).ok_or_else(|| self.wrong("the end of a string"))?;
+        // Without a way out of the loop it is one the compiler makes wide.
+        if rest[..length].iter().fold(false, |bad, byte| bad | (*byte < 0x20)) {
+            return Err(control());
+        }
+        let run = &self.text[self.at..self.at + length];
+        self.at += length;
         if self.byte() == b'"' {
             self.at += 1;
             return Ok(Cow::Borrowed(run));
         }
-        let mut text = String::with_capacity(run.len() * 2);
+        let mut text = String::with_capacity(run.len() * 2 + 64);
         text.push_str(run);
-        loop {
-            match self.byte() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(Cow::Owned(text));
-                }
-                _ => text.push(self.escape()?),
-            }
-            text.push_str(self.run()?);
-        }
+        self.escaped(&mut text)?;
+        Ok(Cow::Owned(text))
     }
 
-    /// What stands before the next quote or backslash.
-    fn run(&mut self) -> Read<&'a str> {
-        let rest = &self.bytes()[self.at..];
-        let length = memchr2(b'"', b'\\', rest).ok_or_else(|| self.wrong("the end of a string"))?;
-        if rest[..length].iter().any(|byte| *byte < 0x20) {
-            return Err(Unreadable("a control character in a string must be escaped".into()));
+    /// The rest of a string, from an escape on. The runs between escapes are short.
+    fn escaped(&mut self, text: &mut String) -> Read<()> {
+        loop {
+            let rest = &self.bytes()[self.at..];
+            let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+            let length = rest.iter().position(special);
+            let length = length.ok_or_else(|| self.wrong("the end of a string"))?;
+            text.push_str(&self.text[self.at..self.at + length]);
+            self.at += length;
+            match rest[length] {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => text.push(self.escape()?),
+                _ => return Err(control()),
+            }
         }
-        let run = &self.text[self.at..self.at + length];
-        self.at += length;
-        Ok(run)
     }
 
     fn escape(&mut self) -> Read<char> {
@@ -239,4 +246,8 @@ impl<'a> Lexer<'a> {
             _ => self.number().map(drop),
         }
     }
+}
+
+fn control() -> Unreadable {
+    Unreadable("a control character in a string must be escaped".into())
 }

@@ -158,26 +158,29 @@ impl Encoder for JsonEncoder {
 pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
+    let mut rest = text.as_bytes();
+    while let Some(length) = plain(rest) {
+        out.extend_from_slice(&rest[..length]);
+        let byte = rest[length];
+        rest = &rest[length + 1..];
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
         }
-        out.extend_from_slice(&bytes[start..at]);
-        start = at + 1;
-        let short = match byte {
-            b'"' | b'\\' => *byte,
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            _ => {
-                out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
-                continue;
-            }
-        };
-        out.extend_from_slice(&[b'\\', short]);
     }
-    out.extend_from_slice(&bytes[start..]);
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// How many bytes come before the first that needs an escape; `None` if none does.
+fn plain(bytes: &[u8]) -> Option<usize> {
+    const WIDE: usize = 32;
+    let special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    // Without a way out of the inner loop it is one the compiler makes wide.
+    let clean = |chunk: &&[u8]| !chunk.iter().fold(false, |bad, byte| bad | special(byte));
+    let skipped = bytes.chunks_exact(WIDE).take_while(clean).count() * WIDE;
+    bytes[skipped..].iter().position(special).map(|at| skipped + at)
 }
