@@ -176,8 +176,8 @@ fn a_library_is_used_for_a_reason_that_is_written_down() {
         for dependency in package["dependencies"].as_array().unwrap() {
             let used = dependency["name"].as_str().unwrap();
             if dependency["source"].is_string() && !libraries.contains(&used) {
-                let manifest = package["manifest_path"].as_str().unwrap();
-                findings.push(format!("{manifest}: {used} has no row in {LIBRARIES}"));
+                let user = package["name"].as_str().unwrap();
+                findings.push(format!("{user} uses {used}, which has no row in {LIBRARIES}"));
             }
         }
     }

@@ -12,7 +12,8 @@ use tidemill_base::Timestamp;
 use crate::presented::Form;
 use crate::stamp::to_basic;
 
-/// Why a signature was not accepted.
+/// Why a signature was not accepted. A new reason is meant to break whoever matches on these: it
+/// needs a name on the wire, too.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The request is signed in a way that is not Signature Version 4 with HMAC and SHA-256.
