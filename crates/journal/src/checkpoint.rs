@@ -55,7 +55,7 @@ impl Checkpoints {
             return Err(CheckpointError::Beyond(Position::from_u64(at)));
         }
         writer.watermark().check()?;
-        writer.sync(at)?;
+        writer.make_durable(at)?;
         writer.driver().put(&blob, &section::encode(name, at, bytes))?;
         self.state().put.insert((name.to_owned(), at));
         Ok(())
@@ -71,7 +71,7 @@ impl Checkpoints {
         writer.watermark().check()?;
         let mut state = self.state();
         let root = state.next_root(writer, replay_from, sections, discard)?;
-        writer.sync(root.replay_from)?;
+        writer.make_durable(root.replay_from)?;
         writer.driver().put(ROOT, &root.encode())?;
         let before = std::mem::replace(&mut state.root, root);
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);

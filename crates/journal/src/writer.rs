@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tidemill_base::{ByteSize, Clock};
 
 use crate::checkpoint::Checkpoints;
@@ -162,7 +163,7 @@ impl Writer {
     }
 
     /// Makes everything up to `upto` survive the machine, whatever the mode.
-    pub(crate) fn sync(&self, upto: u64) -> Result<(), Poisoned> {
+    fn sync(&self, upto: u64) -> Result<(), Poisoned> {
         self.write(upto)?;
         if self.synced.load(Ordering::Acquire) >= upto {
             return Ok(());
@@ -176,6 +177,12 @@ impl Writer {
         self.counters.synced(self.clock.monotonic().saturating_sub(began));
         self.synced.fetch_max(written, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Waits until the watermark has reached `upto` and it would survive the machine in any mode.
+    pub(crate) fn make_durable(&self, upto: u64) -> Result<(), Poisoned> {
+        self.durable_at(Position::from_u64(upto)).wait()?;
+        self.sync(upto)
     }
 
     pub(crate) fn durable_at(&self, upto: Position) -> Durable {
@@ -216,13 +223,18 @@ impl Writer {
         }
     }
 
-    fn cached(&self, at: u64) -> Option<bytes::Bytes> {
+    fn cached(&self, at: u64) -> Option<Bytes> {
+        // Most are here, and then no append is kept waiting.
+        if let Some(bytes) = lock(&self.recent).bytes_at(at) {
+            return Some(bytes);
+        }
         let shared = self.shared();
-        let pending = shared.tail.bytes_at(at);
-        // A copy of one record only: the rest of the chunk may be megabytes.
-        let pending =
-            pending.map(|bytes| bytes::Bytes::copy_from_slice(read::frame(self.codec, at, bytes)));
-        pending.or_else(|| lock(&self.recent).bytes_at(at))
+        if let Some(pending) = shared.tail.bytes_at(at) {
+            // A copy of one record only: the rest of the chunk may be megabytes.
+            return Some(Bytes::copy_from_slice(read::frame(self.codec, at, pending)));
+        }
+        // Taken between the two looks, perhaps; never while `shared` is held.
+        lock(&self.recent).bytes_at(at)
     }
 
     pub(crate) fn with_tail<T>(&self, look: impl FnOnce(&mut Tail) -> T) -> T {

@@ -7,8 +7,8 @@ mod common;
 use common::{Folded, open, options, push, try_open};
 use tidemill_base::{ByteSize, Chance};
 use tidemill_journal::{
-    CheckpointError, Faults, FaultyDriver, Journal, Keep, MemoryDriver, OpenError, Options,
-    Position, ReadError, SegmentId,
+    CheckpointError, Fault, Faults, FaultyDriver, Journal, Keep, MemoryDriver, OpenError,
+    Operation, Options, Position, ReadError, SegmentId,
 };
 
 #[test]
@@ -35,6 +35,47 @@ fn a_batch_torn_at_any_byte_leaves_whole_groups_and_a_log_that_goes_on() {
         let again = open(&memory, options()).1.records;
         assert_eq!(again, [folded.records, more].concat(), "torn at {bytes}");
     }
+}
+
+#[test]
+fn what_reads_well_after_a_torn_record_never_comes_back() {
+    let memory = MemoryDriver::new();
+    let (journal, _) = open(&memory, options());
+    let kept = push(&journal, &[b"kept"]);
+    journal.wait_durable(journal.end()).unwrap();
+    let torn = push(&journal, &[vec![1; 100]])[0].0;
+    push(&journal, &[vec![2; 100]]);
+    journal.write(journal.end()).unwrap();
+    memory.crash(&Keep::Written);
+    assert!(memory.flip(Position::from_u64(torn.as_u64() + 50), 1));
+    let (journal, folded) = open(&memory, options());
+    assert_eq!(folded.records, kept);
+    // With its batch record (24 bytes) as long as the torn one: it ends where the next begins.
+    let filling = push(&journal, &[vec![3; 100 - 24]]);
+    journal.close().unwrap();
+    assert_eq!(open(&memory, options()).1.records, [kept, filling].concat());
+}
+
+#[test]
+fn a_segment_after_a_torn_record_never_comes_back() {
+    let (memory, faults) = (MemoryDriver::new(), Faults::none());
+    let (journal, _) = open(&memory, options());
+    let torn = push(&journal, &[vec![1; 3000]])[0].0;
+    push(&journal, &[vec![2; 3000]]);
+    journal.write(journal.end()).unwrap();
+    assert_eq!(journal.segments().len(), 2);
+    memory.crash(&Keep::Written);
+    assert!(memory.flip(Position::from_u64(torn.as_u64() + 50), 1));
+    let faulty = FaultyDriver::new(memory.clone(), &faults);
+    let (journal, folded) = try_open(faulty, options()).unwrap();
+    assert_eq!(folded, Folded::default());
+    // The first segment is sealed again, and then the next cannot be begun.
+    faults.plan(Operation::Create, 0, Fault::Full);
+    let filling = push(&journal, &[vec![3; 3000]]);
+    push(&journal, &[vec![4; 3000]]);
+    assert!(journal.write(journal.end()).is_err());
+    drop(journal);
+    assert_eq!(open(&memory, options()).1.records, filling);
 }
 
 /// A log of a few small groups over five segments, closed; with what a fold of it gives.
