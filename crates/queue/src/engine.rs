@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidemill_base::{Chance, Clock};
 use tidemill_journal::{Journal, Options, Poisoned};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::key::{QueueId, QueueKey, ShardId};
 use crate::receipt::Secret;
@@ -67,8 +67,8 @@ struct Inner {
     segment_full: Notify,
     /// The segment that the watermark was in when it last moved.
     segment: AtomicU64,
-    /// The engine was shut down.
-    stopped: Notify,
+    /// Whether the engine was shut down.
+    stopped: watch::Sender<bool>,
     /// Held by whoever makes a checkpoint.
     housekeeping: Mutex<()>,
     /// Reads of messages whose bytes were damaged.
@@ -96,8 +96,7 @@ impl Engine {
     /// journal: every later change fails. To be called once, when no request is under way.
     pub async fn shut_down(&self) -> Result<(), Failure> {
         self.0.stop_waiting();
-        self.0.stopped.notify_waiters();
-        self.0.stopped.notify_one();
+        self.0.stopped.send_replace(true);
         let inner = Arc::clone(&self.0);
         let closing = tokio::task::spawn_blocking(move || {
             let checkpoint = inner.keep_house();

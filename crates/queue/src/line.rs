@@ -115,15 +115,12 @@ impl Line {
     /// Lets `entry` join, whose sequence is larger than any here.
     pub(crate) fn push(&mut self, entry: &Entry) {
         let open = self.chunks.back().filter(|chunk| chunk.entries.len() < CHUNK);
-        let packed = match open.and_then(|chunk| Packed::new(entry, chunk)) {
-            Some(packed) => packed,
-            None => {
-                let chunk = Chunk::starting_with(entry);
-                let packed = Packed::new(entry, &chunk).expect("nothing is far from itself");
-                self.chunks.push_back(Arc::new(chunk));
-                packed
-            }
-        };
+        let packed = open.and_then(|chunk| Packed::new(entry, chunk)).unwrap_or_else(|| {
+            let chunk = Chunk::starting_with(entry);
+            let packed = Packed::new(entry, &chunk).expect("nothing is far from itself");
+            self.chunks.push_back(Arc::new(chunk));
+            packed
+        });
         let chunk = self.chunks.back_mut().expect("one was pushed if there was none");
         let chunk = Arc::make_mut(chunk);
         chunk.scattered |= chunk.entries.last().is_some_and(|last| last.place > packed.place);

@@ -85,39 +85,42 @@ pub(crate) struct Coverage {
     pub(crate) section: Option<Position>,
     /// The first record that no section holds.
     pub(crate) first: Option<Position>,
-    /// While a section is being made: the first record that it will not hold.
-    making: Option<Option<Position>>,
+    /// Whether a section is being made.
+    making: bool,
+    /// The first record that the section being made will not hold.
+    after: Option<Position>,
 }
 
 impl Coverage {
     fn note(&mut self, position: Position) {
         self.first.get_or_insert(position);
-        if let Some(after) = &mut self.making {
-            after.get_or_insert(position);
+        if self.making {
+            self.after.get_or_insert(position);
         }
     }
 
     /// A section is being made, of every record so far.
     pub(crate) fn begin(&mut self) {
-        self.making = Some(None);
+        self.making = true;
+        self.after = None;
     }
 
     /// The first record that will not be held once the section being made is in force.
     pub(crate) fn first_after(&self) -> Option<Position> {
-        self.making.unwrap_or(self.first)
+        if self.making { self.after } else { self.first }
     }
 
     /// The section is in force.
     pub(crate) fn finish(&mut self, at: Position) {
-        if let Some(after) = self.making.take() {
-            self.section = Some(at);
-            self.first = after;
-        }
+        debug_assert!(self.making, "what is in force was made");
+        self.section = Some(at);
+        self.first = self.after;
+        self.making = false;
     }
 
     /// The section came to nothing.
     pub(crate) fn abandon(&mut self) {
-        self.making = None;
+        self.making = false;
     }
 }
 
@@ -171,18 +174,26 @@ impl Queue {
             Record::Message(header) => self.add(position, header, ground),
             Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
             Record::Received { at, until, sequences, .. } => {
-                sequences.iter().for_each(|one| self.stock.receive(*one, *at, *until));
+                for one in sequences {
+                    self.stock.receive(*one, *at, *until);
+                }
                 self.pass(*at);
             }
             Record::Returned { at, sequences, .. } => {
-                sequences.iter().for_each(|one| self.stock.give_back(*one, *at));
+                for one in sequences {
+                    self.stock.give_back(*one, *at);
+                }
                 self.pass(*at);
             }
             Record::Hidden { until, sequences, .. } => {
-                sequences.iter().for_each(|one| self.stock.hide(*one, *until));
+                for one in sequences {
+                    self.stock.hide(*one, *until);
+                }
             }
             Record::Deleted { sequences, .. } | Record::Dropped { sequences, .. } => {
-                sequences.iter().for_each(|one| self.stock.forget(*one, ground));
+                for one in sequences {
+                    self.stock.forget(*one, ground);
+                }
             }
         }
     }

@@ -87,6 +87,6 @@ impl From<Poisoned> for OpenError {
 /// How many messages of a queue may be in flight at a time.
 pub const IN_FLIGHT_LIMIT: usize = 120_000;
 /// How long after a purge the next one is refused.
-pub const PURGE_PAUSE: Duration = Duration::from_secs(60);
+pub const PURGE_PAUSE: Duration = Duration::from_mins(1);
 /// How long after its removal a queue's name stays taken.
-pub const REMOVAL_PAUSE: Duration = Duration::from_secs(60);
+pub const REMOVAL_PAUSE: Duration = Duration::from_mins(1);

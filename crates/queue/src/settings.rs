@@ -45,7 +45,7 @@ impl Default for Settings {
             discipline: Discipline::Standard,
             delay: Duration::ZERO,
             max_size: ByteSize::mib(1),
-            retention: Duration::from_secs(4 * 24 * 60 * 60),
+            retention: Duration::from_hours(4 * 24),
             receive_wait: Duration::ZERO,
             visibility: Duration::from_secs(30),
             policy: None,

@@ -47,12 +47,6 @@ impl From<CheckpointError> for Failure {
 }
 
 impl Inner {
-    pub(super) fn keep_house_and_log(&self) {
-        if let Err(failure) = self.keep_house() {
-            tracing::error!(%failure, "housekeeping failed; it is tried again at the next segment");
-        }
-    }
-
     /// One pass. Blocks on the disk.
     pub(super) fn keep_house(&self) -> Result<(), Failure> {
         let _alone = self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use tidemill_journal::{Driver, Event, Journal, Position};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::shard::Shard;
 use super::{Config, Engine, Inner};
@@ -44,7 +44,7 @@ impl Engine {
             names: RwLock::new(names),
             rearmed: Notify::new(),
             segment_full: Notify::new(),
-            stopped: Notify::new(),
+            stopped: watch::Sender::new(false),
             housekeeping: Mutex::default(),
             damaged_reads: AtomicU64::new(0),
         });

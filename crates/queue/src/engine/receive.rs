@@ -1,6 +1,7 @@
 //! Receiving: at once if there is something, else waiting in line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_base::{MessageId, Timestamp};
@@ -8,7 +9,7 @@ use tidemill_journal::{Position, ReadError};
 use tokio::sync::oneshot;
 
 use super::messages::count;
-use super::shard::{Committed, Served};
+use super::shard::{Committed, Served, Shard};
 use super::{Engine, Inner};
 use crate::codec::Unreadable;
 use crate::commands::{GiveBack, Take, Taken};
@@ -83,26 +84,41 @@ impl Inner {
     fn begin_receive(self: &Arc<Self>, queue: QueueNumber, ask: Receive) -> Result<Begun, Error> {
         let mut shard = self.lock();
         self.attend(&mut shard, queue);
+        let wait = ask.wait.unwrap_or(shard.machine.queue(queue)?.facts.settings.receive_wait);
+        let may_wait = !wait.is_zero() && !shard.stopping;
         let take = Take { queue, max: ask.max, visibility: ask.visibility };
-        let Committed { reply: taken, upto } = self.commit(&mut shard, &take, &[])?;
-        let stopping = shard.stopping;
-        let now = shard.machine.now();
-        let found = shard.machine.queue_mut(queue)?;
-        let wait = ask.wait.unwrap_or(found.facts.settings.receive_wait);
-        if !taken.is_empty() || wait.is_zero() || stopping {
-            found.memory.tally.empty_receives += u64::from(taken.is_empty());
+        let Committed { reply: taken, upto } = match self.commit(&mut shard, &take, &[]) {
+            // One that waits is not told of the limit, but waits for there to be room.
+            Err(Error::Refused(Refusal::InFlightLimit)) if may_wait => {
+                Committed { reply: Vec::new(), upto: Position::ZERO }
+            }
+            committed => committed?,
+        };
+        if !taken.is_empty() || !may_wait {
+            let tally = &mut shard.machine.queue_mut(queue)?.memory.tally;
+            tally.empty_receives += u64::from(taken.is_empty());
             return Ok(Begun::Served(Served { taken, upto }));
         }
-        let deadline = now + wait;
+        Ok(Begun::Waiting(self.wait_in_line(&mut shard, queue, &ask, wait)?))
+    }
+
+    fn wait_in_line(
+        self: &Arc<Self>,
+        shard: &mut Shard,
+        queue: QueueNumber,
+        ask: &Receive,
+        wait: Duration,
+    ) -> Result<Waiting, Refusal> {
+        let deadline = shard.machine.now() + wait;
         let ticket = shard.next_ticket;
         shard.next_ticket = Ticket(ticket.0 + 1);
         let waiter = Waiter { max: ask.max, visibility: ask.visibility, deadline };
         shard.machine.queue_mut(queue)?.memory.waiters.add(ticket, waiter);
         let (sender, reply) = oneshot::channel();
         shard.replies.insert(ticket, sender);
-        self.watch(&mut shard, queue);
+        self.watch(shard, queue);
         let inner = Arc::clone(self);
-        Ok(Begun::Waiting(Waiting { inner, queue, ticket, reply, answered: false }))
+        Ok(Waiting { inner, queue, ticket, reply, answered: false })
     }
 
     /// Reads what was handed out. A receive has only to survive the process: after a crash of

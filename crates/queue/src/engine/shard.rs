@@ -93,18 +93,7 @@ impl Inner {
             answer(shard, ticket, Ok(Served::default()));
         }
         self.watch(shard, number);
-        self.postpone_unmet(shard, number, now);
-    }
-
-    /// A deadline that was not met though everything was done, because the journal is poisoned,
-    /// is no reason to look again at once.
-    fn postpone_unmet(&self, shard: &mut Shard, number: QueueNumber, now: Timestamp) {
-        let Ok(queue) = shard.machine.queue_mut(number) else { return };
-        if queue.memory.armed <= now && queue.next_deadline() <= now {
-            shard.timers.remove(&(queue.memory.armed, number));
-            queue.memory.armed = now + Duration::from_secs(1);
-            shard.timers.insert((queue.memory.armed, number));
-        }
+        postpone_unmet(shard, number, now);
     }
 
     fn drop_old(&self, shard: &mut Shard, number: QueueNumber) {
@@ -169,6 +158,17 @@ impl Inner {
             shard.undurable.pop_first();
             self.attend(&mut shard, number);
         }
+    }
+}
+
+/// A deadline that was not met though everything was done, because the journal is poisoned, is no
+/// reason to look again at once.
+fn postpone_unmet(shard: &mut Shard, number: QueueNumber, now: Timestamp) {
+    let Ok(queue) = shard.machine.queue_mut(number) else { return };
+    if queue.memory.armed <= now && queue.next_deadline() <= now {
+        shard.timers.remove(&(queue.memory.armed, number));
+        queue.memory.armed = now + Duration::from_secs(1);
+        shard.timers.insert((queue.memory.armed, number));
     }
 }
 

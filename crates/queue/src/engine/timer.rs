@@ -10,20 +10,12 @@ impl Engine {
     /// The engine's background work, to be spawned once: deadlines, and housekeeping each time a
     /// segment of the log is full. Returns after [`Engine::shut_down`].
     pub async fn run(self) {
-        let inner = self.0;
-        loop {
-            inner.tick();
-            let sleep = sleep_until_next(&inner);
-            tokio::select! {
-                () = inner.stopped.notified() => return,
-                () = sleep => {}
-                () = inner.rearmed.notified() => {}
-                () = inner.segment_full.notified() => {
-                    let inner = Arc::clone(&inner);
-                    // Beside the timer: a checkpoint takes longer than a deadline can wait.
-                    drop(tokio::task::spawn_blocking(move || inner.keep_house_and_log()));
-                }
-            }
+        let mut stopped = self.0.stopped.subscribe();
+        tokio::select! {
+            // It ends when the engine is dropped, too; but we hold it.
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = keep_time(&self.0) => {}
+            () = keep_house(&self.0) => {}
         }
     }
 
@@ -33,11 +25,36 @@ impl Engine {
     }
 }
 
+/// Does what is due, when it is.
+async fn keep_time(inner: &Inner) {
+    loop {
+        inner.tick();
+        tokio::select! {
+            () = sleep_until_next(inner) => {}
+            () = inner.rearmed.notified() => {}
+        }
+    }
+}
+
 async fn sleep_until_next(inner: &Inner) {
     let next = inner.lock().timers.first().map(|(deadline, _)| *deadline);
     match next.and_then(|deadline| inner.clock.until(deadline)) {
         Some(span) => tokio::time::sleep(span).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Keeps house each time a segment is full: once for all that were, while it was at it.
+async fn keep_house(inner: &Arc<Inner>) {
+    loop {
+        inner.segment_full.notified().await;
+        let working = Arc::clone(inner);
+        let pass = tokio::task::spawn_blocking(move || working.keep_house());
+        match pass.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "housekeeping failed"),
+            Err(error) => tracing::error!(%error, "housekeeping did not end"),
+        }
     }
 }
 

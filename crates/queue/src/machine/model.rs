@@ -19,7 +19,7 @@ use crate::key::{QueueKey, QueueNumber, Sequence};
 use crate::message::Content;
 use crate::receipt::{Receipt, Secret};
 use crate::record::{Header, VERSION};
-use crate::refusal::Refusal;
+use crate::refusal::{PURGE_PAUSE, Refusal};
 use crate::settings::{Settings, SettingsChange, Tags};
 use crate::stock::Counts;
 
@@ -170,7 +170,7 @@ impl Rig {
         let Some(index) = self.pond() else { return };
         let (queue, now) = (self.ponds[index].number, self.now);
         let pond = &mut self.ponds[index];
-        let too_soon = pond.purged.is_some_and(|at| now < at + Duration::from_secs(60));
+        let too_soon = pond.purged.is_some_and(|at| now < at + PURGE_PAUSE);
         if !too_soon {
             pond.messages.clear();
             pond.purged = Some(now);

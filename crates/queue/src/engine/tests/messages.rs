@@ -196,17 +196,22 @@ async fn looking_at_messages_changes_nothing() {
 async fn no_more_than_the_limit_are_in_flight() {
     let bench = Bench::new();
     let queue = bench.queue("orders").await;
-    for _ in 0..IN_FLIGHT_LIMIT.div_ceil(1000) + 1 {
+    for _ in 0..=IN_FLIGHT_LIMIT.div_ceil(1000) {
         bench.engine.send_batch(queue, vec![message("x"); 1000]).await.unwrap();
     }
     let mut last = Vec::new();
     while bench.counts(queue).1 < IN_FLIGHT_LIMIT {
         last = bench.take(queue, 250).await;
     }
-    let refused = bench.engine.receive(queue, waiting(1, SECOND)).await.unwrap_err();
+    let refused = bench.engine.receive(queue, waiting(1, Duration::ZERO)).await.unwrap_err();
     assert!(matches!(refused, Error::Refused(Refusal::InFlightLimit)), "{refused}");
     bench.engine.delete(queue, &[last[0].receipt]).await.unwrap();
     assert_eq!(bench.take(queue, 10).await.len(), 1);
+    // One that waits is not refused, but gets the next message that there is room for.
+    let mut receive = Box::pin(bench.engine.receive(queue, waiting(10, SECOND)));
+    assert!(poll(&mut receive).is_pending());
+    bench.engine.delete(queue, &[last[1].receipt]).await.unwrap();
+    assert_eq!(receive.await.unwrap().len(), 1);
 }
 
 #[tokio::test]
