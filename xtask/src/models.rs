@@ -26,6 +26,13 @@ pub(crate) fn write_all(botocore: &Path, older: Option<&Path>, out: &Path) -> an
     Ok(())
 }
 
+/// Writes to a string, which does not fail.
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {
+        write!($out, $($arg)*).expect("writing to a string does not fail")
+    };
+}
+
 /// One API as botocore tells it, today's and the older one.
 struct Source<'a> {
     choice: &'a Choice,
@@ -42,7 +49,7 @@ impl Source<'_> {
         let mut needed = Needed::default();
         out.push('\n');
         for operation in &operations {
-            self.operation(&mut out, operation, &mut needed);
+            Self::operation(&mut out, operation, &mut needed);
         }
         out.push('\n');
         for error in self.choice.errors {
@@ -115,25 +122,25 @@ impl Source<'_> {
         self.choice.operations.iter().map(find).collect()
     }
 
-    fn operation(&self, out: &mut String, operation: &Value, needed: &mut Needed) {
+    fn operation(out: &mut String, operation: &Value, needed: &mut Needed) {
         let http = &operation["http"];
         let name = text(operation, "name");
         let mut line =
-            format!("operation {name} {} {}", text(http, "method"), text(http, "requestUri"),);
+            format!("operation {name} {} {}", text(http, "method"), text(http, "requestUri"));
         if let Some(code) = http["responseCode"].as_u64() {
-            line += &format!(" status={code}");
+            put!(line, " status={code}");
         }
         for side in ["input", "output"] {
             let shape = text(operation, &format!("{side}/shape"));
             if !shape.is_empty() {
-                line += &format!(" {side}={shape}");
+                put!(line, " {side}={shape}");
                 needed.shapes.insert(shape.to_owned());
             }
         }
         let errors = operation["errors"].as_array().map_or(&[][..], Vec::as_slice);
         let errors: Vec<&str> = errors.iter().map(|error| text(error, "shape")).collect();
         if !errors.is_empty() {
-            line += &format!(" errors={}", errors.join(","));
+            put!(line, " errors={}", errors.join(","));
             needed.errors.extend(errors.iter().map(ToString::to_string));
         }
         out.push_str(&line);
@@ -156,7 +163,7 @@ impl Source<'_> {
         let status = known["error"]["httpStatusCode"].as_u64().unwrap_or(usual);
         let side = if fault { " receiver" } else { "" };
         let code = code.unwrap_or(name);
-        out.push_str(&format!("error {name} code={code} status={status}{side}\n"));
+        put!(out, "error {name} code={code} status={status}{side}\n");
     }
 
     fn shape(&self, out: &mut String, name: &str) {
@@ -171,7 +178,7 @@ impl Source<'_> {
             "list" => {
                 let item = self.item_name(name).unwrap_or("member");
                 let of = self.reference(&shape["member"]);
-                out.push_str(&format!("\nlist {name} {of} item={item}{}\n", limits(shape)));
+                put!(out, "\nlist {name} {of} item={item}{}\n", limits(shape));
             }
             "map" => {
                 let part = |part: &str| {
@@ -182,13 +189,13 @@ impl Source<'_> {
                 let (key, value) = (part("key"), part("value"));
                 let (of, to) = (self.reference(&shape["key"]), self.reference(&shape["value"]));
                 let limits = limits(shape);
-                out.push_str(&format!("\nmap {name} {of} {to} key={key} value={value}{limits}\n"));
+                put!(out, "\nmap {name} {of} {to} key={key} value={value}{limits}\n");
             }
             _ => {
                 let time = time_format(shape);
-                out.push_str(&format!("\n{kind} {name}{time}{}\n", limits(shape)));
+                put!(out, "\n{kind} {name}{time}{}\n", limits(shape));
                 for value in shape["enum"].as_array().map_or(&[][..], Vec::as_slice) {
-                    out.push_str(&format!("  {}\n", value.as_str().unwrap_or_default()));
+                    put!(out, "  {}\n", value.as_str().unwrap_or_default());
                 }
             }
         }
@@ -196,10 +203,10 @@ impl Source<'_> {
 
     fn structure(&self, out: &mut String, name: &str) {
         let shape = &self.new["shapes"][name];
-        out.push_str(&format!("\nstructure {name}"));
+        put!(out, "\nstructure {name}");
         let payload = text(shape, "payload");
         if !payload.is_empty() {
-            out.push_str(&format!(" payload={payload}"));
+            put!(out, " payload={payload}");
         }
         out.push('\n');
         let required: Vec<&str> = shape["required"]
@@ -237,7 +244,7 @@ impl Source<'_> {
         }
         let mut names = String::new();
         if wire != member {
-            names += &format!(" json={wire}");
+            put!(names, " json={wire}");
         }
         let inner = text(of, "shape");
         let inner_shape = &self.new["shapes"][inner];
@@ -251,11 +258,11 @@ impl Source<'_> {
         // Where a flattened list's items have a name, botocore goes by that.
         let xml = added.map(|added| added.2).or(item).or(old_name).unwrap_or(wire);
         if xml != wire {
-            names += &format!(" xml={xml}");
+            put!(names, " xml={xml}");
         }
         let query = text(of, "queryName");
         if !query.is_empty() {
-            names += &format!(" ec2={query}");
+            put!(names, " ec2={query}");
         }
         if flat {
             names += " flat";
@@ -330,10 +337,10 @@ fn limits(shape: &Value) -> String {
     let bound = |key: &str| shape[key].as_number().map(ToString::to_string).unwrap_or_default();
     let (min, max) = (bound("min"), bound("max"));
     if !min.is_empty() || !max.is_empty() {
-        out += &format!(" limit={min}..{max}");
+        put!(out, " limit={min}..{max}");
     }
     if let Some(pattern) = shape["pattern"].as_str() {
-        out += &format!(" pattern={pattern}");
+        put!(out, " pattern={pattern}");
     }
     out
 }

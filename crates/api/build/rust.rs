@@ -34,9 +34,11 @@ struct Writer<'a> {
     out: String,
 }
 
+const SURE: &str = "writing to a string does not fail";
+
 macro_rules! put {
     ($writer:expr, $($arg:tt)*) => {
-        writeln!($writer.out, $($arg)*).expect("writing to a string does not fail")
+        writeln!($writer.out, $($arg)*).expect(SURE)
     };
 }
 
@@ -243,7 +245,7 @@ impl Writer<'_> {
         let xml = facts.get("xml").unwrap_or(json);
         let ec2 = facts.get("ec2").map_or_else(|| capitalised(json), str::to_owned);
         if [json, xml, &ec2].iter().any(|wire| wire != name) {
-            line += &format!(".named({json:?}, {xml:?}, {ec2:?})");
+            write!(line, ".named({json:?}, {xml:?}, {ec2:?})").expect(SURE);
         }
         if facts.has("required") {
             line += ".required()";
@@ -254,7 +256,7 @@ impl Writer<'_> {
         let places = ["header", "headers", "param", "label"];
         for place in places {
             if let Some(wire) = facts.get(place) {
-                line += &format!(".at(Place::{}({wire:?}))", camel(place));
+                write!(line, ".at(Place::{}({wire:?}))", camel(place)).expect(SURE);
             }
         }
         if facts.has("params") {

@@ -51,6 +51,7 @@ macro_rules! apis {
             $(#[$doc])*
             #[allow(
                 missing_docs, dead_code, unused_imports, clippy::pedantic,
+                clippy::large_enum_variant,
                 reason = "made from a model, which has no prose and does not know what is unused"
             )]
             pub mod $name {

@@ -1,5 +1,7 @@
 //! SQS on the wire, in both of its protocols, by the doors that the server uses.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tidemill_api::sqs::{self, QueueAttributeName, Request, Response};

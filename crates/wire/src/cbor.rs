@@ -106,16 +106,18 @@ impl<'a> CborDecoder<'a> {
     }
 
     fn whole(&mut self, wanted: &str) -> Read<i64> {
-        match self.kind()? {
-            Type::U8 | Type::U16 | Type::U32 | Type::U64 => {}
-            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {}
-            _ => return Err(self.mismatch(wanted)),
+        let unsigned = [Type::U8, Type::U16, Type::U32, Type::U64];
+        let signed = [Type::I8, Type::I16, Type::I32, Type::I64, Type::Int];
+        let kind = self.kind()?;
+        if !unsigned.contains(&kind) && !signed.contains(&kind) {
+            return Err(self.mismatch(wanted));
         }
         let number = i128::from(self.items.int().map_err(unreadable)?);
         i64::try_from(number).map_err(|_| Unreadable(format!("{number} is out of range")))
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn unreadable(error: Error) -> Unreadable {
     Unreadable(format!("the body is not CBOR: {error}"))
 }
@@ -252,6 +254,7 @@ impl CborEncoder {
 }
 
 /// Writing to memory does not fail.
+#[expect(clippy::needless_pass_by_value, reason = "a result is to be consumed")]
 fn sure<T>(result: Result<T, encode::Error<Infallible>>) {
     debug_assert!(result.is_ok(), "writing to memory does not fail");
 }

@@ -80,8 +80,8 @@ pub(crate) fn timestamp(text: &str, format: TimeFormat) -> Read<Timestamp> {
 /// The time `seconds` after the beginning of 1970.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
 pub(crate) fn from_seconds(seconds: f64) -> Read<Timestamp> {
-    // The year 9999, and NaN.
-    if !(seconds <= 253_402_300_799.0) {
+    // To the end of the year 9999.
+    if seconds.is_nan() || seconds > 253_402_300_799.0 {
         return Err(Unreadable(format!("{seconds} is not a time")));
     }
     Ok(Timestamp::from_millis((seconds * 1000.0).round().max(0.0) as u64))

@@ -178,9 +178,9 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
 /// How many bytes come before the first that needs an escape; `None` if none does.
 fn plain(bytes: &[u8]) -> Option<usize> {
     const WIDE: usize = 32;
-    let special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
-    // Without a way out of the inner loop it is one the compiler makes wide.
-    let clean = |chunk: &&[u8]| !chunk.iter().fold(false, |bad, byte| bad | special(byte));
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Counting has no way out of its loop, which lets the compiler make it wide.
+    let clean = |chunk: &&[u8]| chunk.iter().filter(|byte| special(byte)).count() == 0;
     let skipped = bytes.chunks_exact(WIDE).take_while(clean).count() * WIDE;
     bytes[skipped..].iter().position(special).map(|at| skipped + at)
 }

@@ -126,7 +126,7 @@ fn outline(node: Node<'_, '_>, out: &mut String) {
     if about.contains(&name) {
         return;
     }
-    out.push_str(&format!("<{name}>"));
+    out.extend(["<", name, ">"]);
     let mut children: Vec<Node<'_, '_>> = node.children().filter(Node::is_element).collect();
     // Members may come in any order, and so may a map's entries; a list's items are called the same,
     // and stay in theirs.

@@ -3,6 +3,8 @@
 //! where TIDEMILL_WIRE_VECTORS says, else beside the sources, and without them this test says that
 //! it was skipped. `crates/wire/tests/formats.rs` has cases of our own.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod compare;
 mod schema;
 mod value;

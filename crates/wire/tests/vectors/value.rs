@@ -96,7 +96,9 @@ impl Encode for Value {
             }
             (Self::List(list), Kind::List(item)) => {
                 encoder.begin_list(member, list.len());
-                list.iter().for_each(|value| value.encode(encoder, item));
+                for value in list {
+                    value.encode(encoder, item);
+                }
                 encoder.end_list(member, list.len());
             }
             (Self::Map(map), Kind::Map(key_place, value_place)) => {
