@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use tidemill_base::Timestamp;
 use tidemill_wire::decode::{DecodeMembers, Read};
 use tidemill_wire::schema::{Kind, Member};
-use tidemill_wire::{Bytes, Decode, Decoder, Encode, Encoder};
+use tidemill_wire::{Bytes, Decode, Decoder, Encode, Encoder, Map};
 
 /// Named or keyed values are sorted, so that two that are equal look equal.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,21 +54,10 @@ impl Decode for Value {
             Kind::Structure(_) => {
                 tidemill_wire::decode::structure::<Whole>(decoder, member)?.sorted()
             }
-            Kind::List(item) => {
-                let mut list = Vec::new();
-                decoder.list(member, &mut |decoder| {
-                    list.push(Self::decode(decoder, item)?);
-                    Ok(())
-                })?;
-                Self::List(list)
-            }
-            Kind::Map(_, value) => {
-                let mut map = Vec::new();
-                decoder.map(member, &mut |key, decoder| {
-                    map.push((key.to_owned(), Self::decode(decoder, value)?));
-                    Ok(())
-                })?;
-                Self::Map(sorted(map))
+            Kind::List(_) => Self::List(Decode::decode(decoder, member)?),
+            Kind::Map(..) => {
+                let map: Map<String, Self> = Decode::decode(decoder, member)?;
+                Self::Map(sorted(map.into_iter().collect()))
             }
             Kind::String => Self::Text(Decode::decode(decoder, member)?),
             Kind::Blob => Self::Bytes(Decode::decode(decoder, member)?),
