@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
-use tidemill_base::Timestamp;
+use tidemill_base::{Chance, Timestamp};
 use tidemill_sign::{
     Form, KeyCache, Payload, Presented, Rejection, Request, Secret, Window, verify,
 };
@@ -153,6 +153,54 @@ fn a_request_that_was_changed_on_the_way_is_refused() {
             assert!(matches!(refused, Err(Rejection::Unequal(_))), "{name}, {what}: {refused:?}");
         }
     }
+}
+
+#[test]
+fn whatever_is_sent_is_answered_and_hardly_anything_accepted() {
+    let chance = Chance::seeded(0x71de);
+    let number = |below: usize| usize::try_from(chance.number() % below as u64).unwrap();
+    let break_one = |text: &[u8]| {
+        let mut text = text.to_vec();
+        if !text.is_empty() {
+            let at = number(text.len());
+            match number(3) {
+                0 => text.truncate(at),
+                _ => text[at] = b' ' + u8::try_from(number(95)).unwrap(),
+            }
+        }
+        text
+    };
+    let (mut sent, mut accepted) = (0, 0);
+    for _ in 0..100 {
+        for vector in suite().into_iter().chain(botocore()) {
+            let mut broken = Sent::from(vector);
+            let whole = format!("{:?}", broken.request());
+            let name = ["authorization", "x-amz-date", "host", "query"][number(4)];
+            if let Some(value) = broken.headers.get(name) {
+                let value = HeaderValue::from_bytes(&break_one(value.as_bytes())).unwrap();
+                broken.headers.insert(HeaderName::from_static(name), value);
+            } else {
+                let query = break_one(broken.query.as_bytes());
+                broken.query = String::from_utf8_lossy(&query).into_owned();
+            }
+            let request = broken.request();
+            if format!("{request:?}") == whole {
+                continue;
+            }
+            let Ok(Some(presented)) = Presented::of(&request) else { continue };
+            let window = Window { now: presented.time(), skew: Window::JSON_SKEW };
+            if !["AKIDEXAMPLE", "ASIAEXAMPLE"].contains(&presented.credential().key_id()) {
+                // The key's id is not signed: it says which secret to verify with.
+                continue;
+            }
+            sent += 1;
+            let verified = verify(&presented, &request, &secret(), window, &KeyCache::default());
+            accepted += u32::from(verified.is_ok());
+        }
+    }
+    // A byte in place of one that means the same: a blank, a digit in the other case.
+    assert!(sent > 1000, "{sent}");
+    assert!(accepted < sent / 200, "{accepted} of {sent}");
 }
 
 #[test]
