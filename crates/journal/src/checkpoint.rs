@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::driver::DriverError;
 use crate::error::CheckpointError;
-use crate::root::{ROOT, Root};
+use crate::root::{COPY, ROOT, Root};
 use crate::section;
 use crate::writer::Writer;
 use crate::{Position, SegmentId};
@@ -77,6 +77,7 @@ impl Checkpoints {
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone_from(&state.root.lost);
         drop(lost);
+        writer.driver().put(COPY, &state.root.encode())?;
         let idle = state.superseded(&before);
         drop(state);
         for (name, at) in idle {
@@ -85,8 +86,9 @@ impl Checkpoints {
             }
         }
         for id in discard {
-            writer.with_tail(|tail| tail.forget_segment(id.base().as_u64()));
-            writer.driver().discard(*id)?;
+            if writer.with_tail(|tail| tail.forget_segment(id.base().as_u64())) {
+                writer.driver().discard(*id)?;
+            }
         }
         Ok(())
     }
@@ -99,6 +101,7 @@ impl Checkpoints {
         if state.root.durable != end {
             state.root.durable = end;
             writer.driver().put(ROOT, &state.root.encode())?;
+            writer.driver().put(COPY, &state.root.encode())?;
         }
         Ok(())
     }
@@ -122,6 +125,9 @@ impl State {
         let (segments, end) = writer.with_tail(|tail| (tail.segments().clone(), tail.end()));
         if from > end {
             return Err(CheckpointError::Beyond(replay_from));
+        }
+        if from < self.root.replay_from {
+            return Err(CheckpointError::Behind(replay_from));
         }
         if let Some(needed) = discard.iter().find(|id| **id >= first) {
             return Err(CheckpointError::StillNeeded(*needed));

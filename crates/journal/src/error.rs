@@ -71,6 +71,9 @@ impl fmt::Display for Damages {
     }
 }
 
+/// What to do about damage.
+const SALVAGE: &str = "`tidemill check DIR --salvage` keeps what is whole";
+
 /// Why a journal did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError<E> {
@@ -81,9 +84,9 @@ pub enum OpenError<E> {
     #[error("{0}")]
     Options(&'static str),
     /// The file that says what there should be cannot be read.
-    #[error("the checkpoint {name} is damaged: {what}")]
+    #[error("checkpoint/{name} is damaged: {what}; {SALVAGE}")]
     Checkpoint {
-        /// Which blob.
+        /// The root, or the name of a section.
         name: String,
         /// What is wrong with it.
         what: &'static str,
@@ -99,10 +102,10 @@ pub enum OpenError<E> {
         known: u16,
     },
     /// A segment that must exist does not.
-    #[error("segments/{} is missing", .0.file_name())]
+    #[error("segments/{} is missing; {SALVAGE}", .0.file_name())]
     MissingSegment(SegmentId),
     /// Bytes that were durable have changed.
-    #[error("the log is damaged; `tidemill check DIR --salvage` keeps what is whole:{0}")]
+    #[error("the log is damaged; {SALVAGE}:{0}")]
     Damaged(Damages),
     /// The caller did not understand a section or a record.
     #[error("at position {at}: {source}")]
@@ -134,7 +137,8 @@ pub enum ReadError {
     Io(DriverError),
 }
 
-/// Why a checkpoint was not made. The one before stays in force.
+/// Why a checkpoint was not made, or not tidied up after. Unless it is a [`Self::Driver`], the one
+/// before stays in force; then the next open tells.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The journal accepts nothing more.
@@ -143,7 +147,8 @@ pub enum CheckpointError {
     /// The store failed.
     #[error(transparent)]
     Driver(#[from] DriverError),
-    /// A section's name is 1 to 160 bytes, and no control characters.
+    /// A section's name takes 1 to 200 bytes: three for each that is no ASCII letter or digit and
+    /// none of `-_.`, one for each that is.
     #[error("{0:?} cannot name a section")]
     BadName(String),
     /// A section that was never put.
@@ -157,6 +162,10 @@ pub enum CheckpointError {
     /// A position beyond the log's end.
     #[error("position {0} is beyond the log's end")]
     Beyond(Position),
+    /// A position before the one that the checkpoint in force replays from: the records in
+    /// between may be gone.
+    #[error("position {0} is before the checkpoint in force")]
+    Behind(Position),
     /// A segment that is replayed, or still written, cannot be discarded.
     #[error("segment {0} is still needed")]
     StillNeeded(SegmentId),

@@ -8,7 +8,7 @@ use tidemill_base::ByteSize;
 use crate::driver::{Driver, DriverError, Epoch};
 use crate::error::{Damages, OpenError};
 use crate::frame::{self, Codec};
-use crate::root::{self, BadBlob, ROOT, Root};
+use crate::root::{self, BadBlob, COPY, ROOT, Root};
 use crate::scan::{Scan, ScanError, Survey};
 use crate::section;
 use crate::{Event, Options, Position, SegmentId};
@@ -37,7 +37,7 @@ pub(crate) fn recover<E>(
         Some(root) => root,
         None => create(driver, options)?,
     };
-    tidy_sections(driver, &root)?;
+    tidy(driver, &root)?;
     fold_sections(driver, &root, &mut fold)?;
     let present = present_segments(driver, &root)?;
     let codec = Codec { salt: root.salt };
@@ -81,11 +81,16 @@ fn create<E>(driver: &dyn Driver, options: &Options) -> Result<Root, OpenError<E
         lost: Vec::new(),
     };
     driver.put(ROOT, &root.encode())?;
+    driver.put(COPY, &root.encode())?;
     Ok(root)
 }
 
-/// Deletes the sections that were put and never came into force.
-fn tidy_sections(driver: &dyn Driver, root: &Root) -> Result<(), DriverError> {
+/// Finishes the checkpoint in force: copies its root, and deletes the sections that are not in it.
+fn tidy(driver: &dyn Driver, root: &Root) -> Result<(), DriverError> {
+    let blob = root.encode();
+    if driver.get(COPY)?.as_ref() != Some(&blob) {
+        driver.put(COPY, &blob)?;
+    }
     let named: BTreeSet<_> =
         root.sections.iter().filter_map(|(name, at)| section::blob_name(name, *at)).collect();
     for blob in driver.blobs()? {

@@ -7,6 +7,9 @@ use std::ops::Range;
 
 /// The blob's name.
 pub(crate) const ROOT: &str = "root";
+/// The blob that holds the same once more, put right after: without a root nothing else can be
+/// understood, so a salvage must be able to do without one of the two.
+pub(crate) const COPY: &str = "root-copy";
 /// The version of the root's layout. To change it: count up, keep reading older ones, and say in
 /// `docs/formats.md` what is different.
 pub(crate) const VERSION: u16 = 1;

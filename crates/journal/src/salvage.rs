@@ -12,11 +12,11 @@ use tidemill_base::ByteSize;
 use crate::check::{CheckError, Report, examine, existing, no_log};
 use crate::driver::{Driver, DriverError};
 use crate::drivers::FileDriver;
-use crate::error::Damage;
+use crate::error::{Damage, OpenError};
 use crate::frame::{Codec, FRAME, HEADER, SegmentHeader, in_memory};
 use crate::record::Kind;
 use crate::recovery::load_root;
-use crate::root::{ROOT, Root};
+use crate::root::{COPY, ROOT, Root};
 use crate::section;
 
 /// Makes the log in `dir` open again without what is damaged, and returns what was. Refuses while
@@ -24,17 +24,32 @@ use crate::section;
 ///
 /// Reading a record that was given up says [`crate::ReadError::Lost`], and
 /// [`crate::Journal::lost`] lists the ranges. A broken section is no longer part of the
-/// checkpoint: its state is gone but for the records since. A damaged root cannot be salvaged.
+/// checkpoint: its state is gone but for the records since. A damaged root is replaced by its copy.
 pub fn salvage(dir: &Path) -> Result<Report, CheckError> {
     let driver = existing(dir)?;
     let epoch = driver.claim()?.0;
-    let report = match load_root(&driver) {
+    let report = match usable_root(&driver) {
         Ok(Some(root)) => give_up(&driver, root, epoch),
         Ok(None) => Err(no_log(dir)),
         Err(error) => Err(error),
     };
     driver.release();
     report
+}
+
+/// The root, or if that is damaged its copy, which then takes its place.
+fn usable_root(driver: &FileDriver) -> Result<Option<Root>, CheckError> {
+    let damaged = match load_root(driver) {
+        Err(error @ OpenError::Checkpoint { .. }) => error,
+        root => return root,
+    };
+    let copy = driver.get(COPY)?;
+    let Some(root) = copy.and_then(|blob| Root::decode(&blob).ok()) else { return Err(damaged) };
+    if let Some(bytes) = driver.get(ROOT)? {
+        driver.keep_salvaged(ROOT, &bytes)?;
+    }
+    driver.put(ROOT, &root.encode())?;
+    Ok(Some(root))
 }
 
 fn give_up(driver: &FileDriver, mut root: Root, epoch: u64) -> Result<Report, CheckError> {
@@ -59,6 +74,7 @@ fn give_up(driver: &FileDriver, mut root: Root, epoch: u64) -> Result<Report, Ch
     }
     root.lost = merged(root.lost);
     driver.put(ROOT, &root.encode())?;
+    driver.put(COPY, &root.encode())?;
     for damage in &report.damage {
         fill(driver, &root, epoch, damage)?;
     }

@@ -100,8 +100,9 @@ impl Tail {
         &self.segments
     }
 
-    pub(crate) fn forget_segment(&mut self, base: u64) {
-        self.segments.remove(&base);
+    /// False if there was no such segment.
+    pub(crate) fn forget_segment(&mut self, base: u64) -> bool {
+        self.segments.remove(&base)
     }
 
     /// The largest payload that fits in a segment together with all that a segment begins with.

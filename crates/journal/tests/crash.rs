@@ -193,6 +193,11 @@ fn what_must_stay_cannot_be_discarded_and_what_was_not_put_cannot_be_named() {
     let last = segments.last().unwrap().id;
     let refused = journal.checkpoint(end, &[], &[last]).unwrap_err();
     assert!(matches!(refused, CheckpointError::StillNeeded(id) if id == last));
+    let gone = SegmentId::from_base(Position::from_u64(0));
+    journal.checkpoint(end, &[], &[gone]).unwrap();
+    journal.checkpoint(end, &[], &[gone]).unwrap();
+    let refused = journal.checkpoint(segments[1].range.start, &[], &[]).unwrap_err();
+    assert!(matches!(refused, CheckpointError::Behind(_)));
     let refused = journal.checkpoint(end, &[("a".into(), end)], &[]).unwrap_err();
     assert!(matches!(refused, CheckpointError::NoSuchSection { .. }));
     let beyond = Position::from_u64(end.as_u64() + 8);

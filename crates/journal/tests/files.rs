@@ -104,7 +104,7 @@ fn dead_segments_are_used_again_and_disk_use_stays_small() {
     }
     let count = |name: &str| fs::read_dir(dir.path().join(name)).unwrap().count();
     assert_eq!((count("segments"), count("spare")), (1, 2));
-    assert_eq!(count("checkpoint"), 2, "the root and one section");
+    assert_eq!(count("checkpoint"), 3, "the root, its copy and one section");
     let last = push(&journal, &[b"last"]);
     journal.close().unwrap();
     let (_journal, folded) = open(dir.path());
@@ -227,6 +227,23 @@ fn files_of_a_later_version_are_refused_by_name() {
         fs::write(&path, whole).unwrap();
     }
     open(dir.path());
+}
+
+#[test]
+fn a_damaged_root_is_salvaged_from_its_copy() {
+    for missing in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let appended = twenty(dir.path());
+        let root = dir.path().join("checkpoint/root");
+        if missing {
+            fs::remove_file(&root).unwrap();
+        } else {
+            flip(&root, 20);
+        }
+        assert!(try_open(FileDriver::new(dir.path()), options()).is_err());
+        assert!(salvage(dir.path()).unwrap().is_whole());
+        assert_eq!(open(dir.path()).1.records, appended);
+    }
 }
 
 #[test]
