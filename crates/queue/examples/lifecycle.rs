@@ -16,7 +16,7 @@ use tidemill_queue::{
 };
 
 const MESSAGES: u32 = 200_000;
-const WAITING: u32 = 2_000_000;
+const WAITING: u32 = 4_000_000;
 const BODY: usize = 100;
 const TASKS: u32 = 64;
 
@@ -52,7 +52,8 @@ fn report(what: &str, count: u32, took: Duration) {
 
 async fn life() -> Outcome<()> {
     let clock = Clock::system();
-    let engine = open(MemoryDriver::new(), &clock)?;
+    let store = MemoryDriver::new();
+    let engine = open(store.clone(), &clock)?;
     let queue = queue(&engine).await?;
     let start = clock.monotonic();
     for _ in 0..MESSAGES / 1000 {
@@ -71,7 +72,13 @@ async fn life() -> Outcome<()> {
     for some in receipts.chunks(1000) {
         engine.delete(queue, some).await?;
     }
-    report("delete, 1000 a call", 100_000, clock.monotonic().saturating_sub(received));
+    let deleted = clock.monotonic();
+    report("delete, 1000 a call", 100_000, deleted.saturating_sub(received));
+    engine.shut_down().await?;
+    drop(engine);
+    let closed = clock.monotonic();
+    drop(open(store, &clock)?);
+    report("open again, from the log", MESSAGES, clock.monotonic().saturating_sub(closed));
     Ok(())
 }
 

@@ -190,6 +190,7 @@ impl Machine {
             return Err(Unreadable::new(format!("section {name}")));
         }
         queue.memory.coverage.section = Some(at);
+        queue.memory.coverage.size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.now = self.now.max(queue.facts.latest);
         self.by_key.insert(queue.facts.key.clone(), number);
         self.queues.insert(number, queue);

@@ -83,6 +83,8 @@ pub struct Tally {
 pub(crate) struct Coverage {
     /// Where the queue's newest section was taken.
     pub(crate) section: Option<Position>,
+    /// How many bytes that section has.
+    pub(crate) size: u64,
     /// The first record that no section holds.
     pub(crate) first: Option<Position>,
     /// Whether a section is being made.
@@ -111,9 +113,10 @@ impl Coverage {
     }
 
     /// The section is in force.
-    pub(crate) fn finish(&mut self, at: Position) {
+    pub(crate) fn finish(&mut self, at: Position, size: u64) {
         debug_assert!(self.making, "what is in force was made");
         self.section = Some(at);
+        self.size = size;
         self.first = self.after;
         self.making = false;
     }

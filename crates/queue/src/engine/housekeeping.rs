@@ -15,18 +15,25 @@ use crate::commands::Relocate;
 use crate::content::Packed;
 use crate::key::{QueueNumber, Sequence};
 use crate::machine::{SHARD_SECTION, section_name};
+use crate::queue::Coverage;
 use crate::record::Header;
 use crate::refusal::{Error, Failure};
 
 /// A queue gets a new section when its first record that no section holds is this many segments
 /// behind the log's end: the price of a restart against that of sections.
 const SEGMENTS_BEHIND: u64 = 4;
+/// And that many times the size of its last section: or a queue with a large backlog would write
+/// more sections than log.
+const SECTIONS_BEHIND: u64 = 2;
 /// A segment is cleared when at most this part of the messages written there still live.
 const CLEAR_BELOW_PERCENT: u64 = 30;
 /// At most this many messages move at a time.
 const MOVES: usize = 4096;
 /// Messages stop moving at this many bytes.
 const MOVED_BYTES: usize = 16 << 20;
+
+/// The sections that were made in a pass: where each was taken, and its size in bytes.
+type Made = BTreeMap<QueueNumber, (Position, u64)>;
 
 /// What a checkpoint will say.
 struct Plan {
@@ -65,20 +72,23 @@ impl Inner {
     }
 
     /// Makes new sections for the queues that need one. Says where each was taken.
-    fn make_sections(
-        &self,
-        segments: &[Segment],
-    ) -> Result<BTreeMap<QueueNumber, Position>, Failure> {
-        let Some(recent) = recent_from(segments) else { return Ok(BTreeMap::new()) };
+    fn make_sections(&self, segments: &[Segment]) -> Result<Made, Failure> {
+        let Some(recent) = recent_from(segments) else { return Ok(Made::new()) };
+        let end = self.journal.end().as_u64();
+        let is_behind = |coverage: &Coverage| {
+            coverage.first.is_some_and(|first| {
+                first < recent && end - first.as_u64() >= SECTIONS_BEHIND * coverage.size
+            })
+        };
         let behind: Vec<_> = {
             let shard = self.lock();
             let queues = shard.machine.queues();
             queues
-                .filter(|queue| queue.memory.coverage.first.is_some_and(|first| first < recent))
+                .filter(|queue| is_behind(&queue.memory.coverage))
                 .map(|queue| queue.facts.number)
                 .collect()
         };
-        let mut made = BTreeMap::new();
+        let mut made = Made::new();
         for number in behind {
             let (view, at) = {
                 let mut shard = self.lock();
@@ -86,13 +96,14 @@ impl Inner {
                 queue.memory.coverage.begin();
                 (queue.view(), self.journal.end())
             };
-            self.journal.put_section(&section_name(number), at, &view.write())?;
-            made.insert(number, at);
+            let bytes = view.write();
+            self.journal.put_section(&section_name(number), at, &bytes)?;
+            made.insert(number, (at, u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
         }
         Ok(made)
     }
 
-    fn plan(&self, segments: &[Segment], made: &BTreeMap<QueueNumber, Position>) -> Plan {
+    fn plan(&self, segments: &[Segment], made: &Made) -> Plan {
         let shard = self.lock();
         let at = self.journal.end();
         let mut replay_from = at;
@@ -101,7 +112,7 @@ impl Inner {
             let (number, coverage) = (queue.facts.number, &queue.memory.coverage);
             replay_from =
                 coverage.first_after().map_or(replay_from, |first| first.min(replay_from));
-            if let Some(taken) = made.get(&number).copied().or(coverage.section) {
+            if let Some(taken) = made.get(&number).map(|(at, _)| *at).or(coverage.section) {
                 sections.push((section_name(number), taken));
             }
         }
@@ -116,18 +127,15 @@ impl Inner {
     }
 
     /// Notes what is in force now.
-    fn conclude(
-        &self,
-        done: Result<BTreeMap<QueueNumber, Position>, Failure>,
-    ) -> Result<(), Failure> {
+    fn conclude(&self, done: Result<Made, Failure>) -> Result<(), Failure> {
         let mut shard = self.lock();
         let (made, outcome) = match done {
             Ok(made) => (made, Ok(())),
-            Err(failure) => (BTreeMap::new(), Err(failure)),
+            Err(failure) => (Made::new(), Err(failure)),
         };
         for queue in shard.machine.queues_mut() {
             match made.get(&queue.facts.number) {
-                Some(at) => queue.memory.coverage.finish(*at),
+                Some((at, size)) => queue.memory.coverage.finish(*at, *size),
                 None => queue.memory.coverage.abandon(),
             }
         }

@@ -182,3 +182,57 @@ async fn a_running_engine_keeps_real_time() {
     engine.shut_down().await.unwrap();
     running.await.unwrap();
 }
+
+/// Producers and consumers at once, and consumers that lose patience at any moment. No time
+/// passes, so a message that got stuck would stay in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn impatient_receivers_lose_no_message() {
+    const EACH: usize = 400;
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    let consumers: Vec<_> = (0..8)
+        .map(|seed| tokio::spawn(consume(bench.engine.clone(), queue, Chance::seeded(seed))))
+        .collect();
+    let producers: Vec<_> = (0..4)
+        .map(|_| {
+            let engine = bench.engine.clone();
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    engine.send(queue, message(&number.to_string())).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for producer in producers {
+        producer.await.unwrap();
+    }
+    while bench.engine.metrics().queues[0].tally.deleted < 4 * EACH as u64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.counts(queue), (0, 0, 0));
+    bench.engine.remove(queue).await.unwrap();
+    for consumer in consumers {
+        consumer.await.unwrap();
+    }
+}
+
+/// Receives and deletes until the queue is removed.
+async fn consume(engine: Engine, queue: QueueId, dice: Chance) {
+    loop {
+        let max = u8::try_from(1 + dice.number() % 3).unwrap();
+        let patience = dice.number() % 8;
+        let lose_patience = async {
+            for _ in 0..patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        let received = tokio::select! {
+            received = engine.receive(queue, waiting(max, LONG)) => received,
+            () = lose_patience => continue,
+        };
+        let Ok(got) = received else { return };
+        assert!(got.iter().all(|one| one.receive_count == 1), "nothing was received twice");
+        let receipts: Vec<_> = got.iter().map(|one| one.receipt).collect();
+        engine.delete(queue, &receipts).await.unwrap();
+    }
+}
