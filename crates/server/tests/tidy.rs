@@ -335,11 +335,12 @@ fn a_machine_reads_no_clock_and_does_no_io() {
 fn nothing_generated_is_committed() {
     // Put together here, or this file would find itself.
     let marks = [concat!("@gene", "rated"), concat!("DO NOT", " EDIT"), concat!("do not", " edit")];
-    let findings = TREE.iter().filter(|file| file.path != "Cargo.lock").filter_map(|file| {
-        let head: Vec<&str> = file.text.lines().take(5).collect();
-        let mark = first_of(&marks, &head.join("\n"))?;
-        Some(format!("{}:1: {mark}", file.path))
-    });
+    let findings =
+        TREE.iter().filter(|file| !file.path.ends_with("Cargo.lock")).filter_map(|file| {
+            let head: Vec<&str> = file.text.lines().take(5).collect();
+            let mark = first_of(&marks, &head.join("\n"))?;
+            Some(format!("{}:1: {mark}", file.path))
+        });
     let rule = "What is generated is made when it is built, from what is readable: a committed \
                 copy is edited, or goes stale.";
     expect_none(rule, findings);
