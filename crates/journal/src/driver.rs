@@ -38,8 +38,9 @@ pub trait Driver: Send + Sync {
     /// Makes a segment of `size` bytes. It may begin its life with the bytes of a discarded one.
     fn create(&self, id: SegmentId, size: ByteSize) -> Result<(), DriverError>;
 
-    /// Writes `bytes` at `offset` of a segment, which is where the last append ended. On success
-    /// they survive the process, and every later read sees them.
+    /// Writes `bytes` at `offset` of a segment, which is where the last append ended, or where the
+    /// tail begins that a new writer writes once more. On success they survive the process, and
+    /// every later read sees them.
     fn append(&self, id: SegmentId, offset: u64, bytes: &[u8]) -> Result<(), DriverError>;
 
     /// Makes everything durable that was created, appended and discarded before the call, by this

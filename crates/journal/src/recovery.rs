@@ -7,11 +7,11 @@ use tidemill_base::ByteSize;
 
 use crate::driver::{Driver, DriverError, Epoch};
 use crate::error::{Damages, OpenError};
-use crate::frame::{self, Codec};
+use crate::frame::{self, Codec, in_memory};
 use crate::root::{self, BadBlob, COPY, ROOT, Root};
-use crate::scan::{Scan, ScanError, Survey};
+use crate::scan::{Scan, ScanError, Survey, load};
 use crate::section;
-use crate::{Event, Options, Position, SegmentId};
+use crate::{Event, Options, Position, SegmentId, SyncMode};
 
 /// The sizes that a segment may have, in bytes.
 pub(crate) const SEGMENT_SIZES: RangeInclusive<u64> = 1 << 10..=1 << 30;
@@ -52,6 +52,11 @@ pub(crate) fn recover<E>(
         return Err(OpenError::MissingSegment(missing));
     }
     let segments = cut(driver, &root, &survey, present)?;
+    if options.sync == SyncMode::Durable {
+        write_again(driver, &root, survey.synced..survey.tail)?;
+    }
+    // What the last process only wrote counts from here on, so it must not be lost any more.
+    driver.sync()?;
     Ok(Recovered { epoch, root, tail: survey.tail, segments })
 }
 
@@ -170,9 +175,26 @@ fn cut(
         }
         segments.insert(base);
     }
-    // What the last process only wrote counts from here on, so it must not be lost any more.
-    driver.sync()?;
     Ok(segments)
+}
+
+/// Writes what is not known to have been synced once more. Where a sync failed before, the
+/// operating system may show bytes that it has given up storing, and a later sync would say
+/// nothing of it; written again, they are stored or that sync fails.
+fn write_again(driver: &dyn Driver, root: &Root, range: Range<u64>) -> Result<(), DriverError> {
+    let size = root.segment_size;
+    let (mut at, mut image) = (range.start, Vec::new());
+    while at < range.end {
+        let id = SegmentId::holding(at, size);
+        let base = id.base().as_u64();
+        load(driver, id, size, &mut image)?;
+        let end = in_memory(range.end - base).min(image.len());
+        if let Some(bytes) = image.get(in_memory(at - base)..end) {
+            driver.append(id, at - base, bytes)?;
+        }
+        at = base + size;
+    }
+    Ok(())
 }
 
 /// From where the segment of a position begins, to the position.

@@ -20,6 +20,8 @@ pub(crate) struct Survey {
     pub(crate) tail: u64,
     /// Whether anything after the tail reads well and must not be taken for the log's later.
     pub(crate) leftovers: bool,
+    /// Everything before is known to have been synced.
+    pub(crate) synced: u64,
     /// What was durable and cannot be read.
     pub(crate) damage: Vec<Damage>,
     /// A segment that must exist after the last one that does.
@@ -212,6 +214,7 @@ impl<'a, E, V: FnMut(u64, RecordRef<'_>) -> Result<(), E>> Scan<'a, V> {
         }
         Survey {
             tail,
+            synced: self.durable,
             leftovers: self.leftovers || tail < ends,
             missing: short.then(|| SegmentId::holding(end, self.size)),
             damage,

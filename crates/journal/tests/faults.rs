@@ -122,3 +122,23 @@ fn a_checkpoint_that_fails_leaves_the_one_before_in_force() {
     assert_eq!(folded.sections, [("state".into(), first, b"first".to_vec())]);
     assert_eq!(folded.records, rest);
 }
+
+#[test]
+fn what_a_failed_sync_gave_up_is_written_again_before_it_counts() {
+    let (memory, faults) = (MemoryDriver::new(), Faults::none());
+    let journal = faulty(&memory, &faults, options());
+    let mut expected = push(&journal, &[b"before"]);
+    journal.wait_durable(journal.end()).unwrap();
+    faults.plan(Operation::Sync, 0, Fault::Error);
+    expected.extend((0..9_u8).flat_map(|n| push(&journal, &[vec![n; 900]])));
+    assert!(journal.wait_durable(journal.end()).is_err());
+    // The kernel shows the bytes and will not store them; only the process starts again.
+    memory.give_up_unsynced();
+    memory.crash(&Keep::Written);
+    let (journal, folded) = open(&memory, options());
+    assert_eq!(folded.records, expected);
+    assert_eq!(journal.durable(), journal.end());
+    // What this journal showed as durable must survive the machine.
+    memory.crash(&Keep::Synced);
+    assert_eq!(open(&memory, options()).1.records, expected);
+}

@@ -47,6 +47,8 @@ struct Store {
     spares: Vec<Vec<u8>>,
     blobs: BTreeMap<String, Vec<u8>>,
     unsynced: Vec<Write>,
+    /// Like `unsynced`, but no sync stores them any more, unless they are written again.
+    given_up: Vec<Write>,
 }
 
 /// An append that was not synced, with what it wrote over.
@@ -55,6 +57,34 @@ struct Write {
     id: SegmentId,
     offset: usize,
     old: Vec<u8>,
+}
+
+impl Write {
+    /// Brings back what was there before, but for the first `keep` bytes.
+    fn revert(&self, bytes: &mut [u8], keep: usize) {
+        let keep = keep.min(self.old.len());
+        let end = self.offset + self.old.len();
+        bytes[self.offset + keep..end].copy_from_slice(&self.old[keep..]);
+    }
+
+    /// Brings back what was there before in some sectors.
+    fn revert_sectors(&self, bytes: &mut [u8], chance: &Chance) {
+        let end = self.offset + self.old.len();
+        let mut at = self.offset;
+        while at < end {
+            let until = ((at / SECTOR + 1) * SECTOR).min(end);
+            if chance.number().is_multiple_of(2) {
+                let old = &self.old[at - self.offset..until - self.offset];
+                bytes[at..until].copy_from_slice(old);
+            }
+            at = until;
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let end = |write: &Self| write.offset + write.old.len();
+        self.id == other.id && self.offset <= other.offset && end(other) <= end(self)
+    }
 }
 
 impl Clone for MemoryDriver {
@@ -77,26 +107,32 @@ impl MemoryDriver {
             // The machine goes on, and may yet lose what was not synced.
             return;
         }
+        let given_up = std::mem::take(&mut store.given_up);
         let writes = std::mem::take(&mut store.unsynced);
         let mut before: usize = writes.iter().map(|write| write.old.len()).sum();
         for write in writes.iter().rev() {
             before -= write.old.len();
             let Some(bytes) = store.segments.get_mut(&write.id) else { continue };
-            for (index, old) in write.old.iter().enumerate() {
-                let kept = match keep {
-                    Keep::Synced => false,
-                    Keep::Written => true,
-                    Keep::First(count) => before + index < count.as_usize(),
-                    Keep::Sectors(chance) => {
-                        keep_sector(chance, bytes, write, index);
-                        continue;
-                    }
-                };
-                if !kept {
-                    bytes[write.offset + index] = *old;
-                }
+            match keep {
+                Keep::Written => {}
+                Keep::Synced => write.revert(bytes, 0),
+                Keep::First(count) => write.revert(bytes, count.as_usize().saturating_sub(before)),
+                Keep::Sectors(chance) => write.revert_sectors(bytes, chance),
             }
         }
+        for write in given_up.iter().rev() {
+            if let Some(bytes) = store.segments.get_mut(&write.id) {
+                write.revert(bytes, 0);
+            }
+        }
+    }
+
+    /// What a failed sync does in a kernel: the bytes that it was for can be read as before, but
+    /// no later sync stores them, and none says so.
+    pub fn give_up_unsynced(&self) {
+        let mut store = self.store();
+        let mut writes = std::mem::take(&mut store.unsynced);
+        store.given_up.append(&mut writes);
     }
 
     /// How many bytes were appended and not synced.
@@ -141,6 +177,7 @@ impl MemoryDriver {
             spares: store.spares.clone(),
             blobs: store.blobs.clone(),
             unsynced: Vec::new(),
+            given_up: Vec::new(),
         };
         Self { store: Arc::new(Mutex::new(copy)), epoch: AtomicU64::new(0) }
     }
@@ -157,21 +194,6 @@ impl MemoryDriver {
         }
         Ok(store)
     }
-}
-
-/// Reverts `index` of a write unless the sector it is in was lucky. One draw a sector, or a
-/// fragment of one at a write's beginning.
-fn keep_sector(chance: &Chance, bytes: &mut [u8], write: &Write, index: usize) {
-    let at = write.offset + index;
-    if index != 0 && !at.is_multiple_of(SECTOR) {
-        return;
-    }
-    if chance.number().is_multiple_of(2) {
-        return;
-    }
-    let until = (at / SECTOR + 1) * SECTOR;
-    let until = until.min(write.offset + write.old.len());
-    bytes[at..until].copy_from_slice(&write.old[index..until - write.offset]);
 }
 
 fn missing(id: SegmentId) -> DriverError {
@@ -210,7 +232,9 @@ impl Driver for MemoryDriver {
         let place = segment.get_mut(offset..offset + bytes.len()).ok_or_else(full)?;
         let old = place.to_vec();
         place.copy_from_slice(bytes);
-        store.unsynced.push(Write { id, offset, old });
+        let written = Write { id, offset, old };
+        store.given_up.retain(|write| !written.covers(write));
+        store.unsynced.push(written);
         Ok(())
     }
 
