@@ -6,30 +6,30 @@ set positional-arguments
 default:
     @just --list
 
-# Everything that a change must pass: format, lints, tests.
+# Everything that a change must pass: format, lints, every test.
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
-    cargo test --workspace
+    cargo xtask test
 
-# The tests of one crate, or of all: just test tidemill-queue
+# The tests of one crate, or all of them with real clients: just test tidemill-queue
 test crate="":
-    cargo test {{ if crate == "" { "--workspace" } else { "--package " + crate } }}
+    cargo {{ if crate == "" { "xtask test" } else { "test --package " + crate } }}
+
+# Real clients against the real binary; only those tests with WORD in their names
+blackbox word:
+    cargo xtask test --only {{ word }}
 
 # The house rules that a machine checks; about a second once it is built.
 tidy:
     cargo test --package tidemill --test tidy
 
-# Real SDKs against the real binary; pytest and boto3 must be installed.
-blackbox *arguments:
-    cargo build --release --package tidemill
-    python3 -m pytest tests/blackbox "$@"
-
-# Tidemill beside a bare HTTP handler, in one run; arguments go to the tool, as in `just bench --help`.
+# Tidemill beside a bare HTTP handler; arguments go to the tool: just bench --help
 bench *arguments:
-    cargo run --quiet --release --package tidemill-bench -- "$@"
+    cargo build --quiet --release --package tidemill --package tidemill-bench
+    cargo run --quiet --release --package tidemill-bench --bin tidemill-bench -- "$@"
 
-# Writes models/ anew from an installed botocore; arguments go to the tool.
+# Writes models/ anew: just models --botocore FOLDER [--query-names-from FOLDER]
 models *arguments:
     cargo xtask models "$@"
 
@@ -37,6 +37,6 @@ models *arguments:
 run *arguments:
     cargo run --package tidemill -- serve --data-dir data "$@"
 
-# Feeds a target with what no client would send: just fuzz TARGET [SECONDS]
+# Feeds a target with what no client would send; needs nightly Rust and cargo-fuzz.
 fuzz target seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
