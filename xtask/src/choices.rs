@@ -46,7 +46,6 @@ pub(crate) const CHOICES: &[Choice] = &[
         errors: &[
             "error InvalidParameterValueException code=InvalidParameterValue status=400",
             "error MissingRequiredParameterException code=MissingParameter status=400",
-            "error InvalidParameterCombinationException code=InvalidParameterCombination status=400",
             "error ReceiptHandleIsInvalid code=ReceiptHandleIsInvalid status=404",
             "error ResourceNotFoundException code=ResourceNotFoundException status=404",
         ],

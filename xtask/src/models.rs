@@ -193,7 +193,8 @@ impl Source<'_> {
             }
             _ => {
                 let time = time_format(shape);
-                put!(out, "\n{kind} {name}{time}{}\n", limits(shape));
+                let secret = if flag(shape, "sensitive") { " secret" } else { "" };
+                put!(out, "\n{kind} {name}{time}{secret}{}\n", limits(shape));
                 for value in shape["enum"].as_array().map_or(&[][..], Vec::as_slice) {
                     put!(out, "  {}\n", value.as_str().unwrap_or_default());
                 }
@@ -305,7 +306,7 @@ fn children(shape: &Value) -> Vec<&str> {
 
 /// A shape without anything of its own is only its kind, which needs no line.
 fn built_in(shape: &Value) -> Option<&'static str> {
-    let own = ["enum", "min", "max", "pattern", "timestampFormat"];
+    let own = ["enum", "min", "max", "pattern", "timestampFormat", "sensitive"];
     if own.iter().any(|key| !shape[key].is_null()) {
         return None;
     }

@@ -12,7 +12,7 @@
 //!          [header=NAME | headers=PREFIX | param=NAME | params | label=NAME | status]
 //! list NAME SHAPE item=NAME [limit=MIN..MAX]
 //! map NAME SHAPE SHAPE key=NAME value=NAME [limit=MIN..MAX]
-//! KIND NAME [time=FORMAT] [limit=MIN..MAX] [pattern=REGEX, to the end of the line]
+//! KIND NAME [time=FORMAT] [secret] [limit=MIN..MAX] [pattern=REGEX, to the end of the line]
 //!   VALUE THAT IS ALLOWED
 //! ```
 //!

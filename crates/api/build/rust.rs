@@ -297,6 +297,9 @@ impl Writer<'_> {
             Kind::Plain(kind, values) if kind == "string" && !values.is_empty() => {
                 camel(&shape.name)
             }
+            Kind::Plain(kind, _) if kind == "string" && shape.facts.has("secret") => {
+                "wire::Secret".to_owned()
+            }
             Kind::Plain(kind, _) => plain(kind),
         }
     }

@@ -309,3 +309,19 @@ fn every_pattern_of_every_model_can_be_run() {
         check(operation.input, 8);
     }
 }
+
+#[test]
+fn a_secret_is_written_to_its_owner_and_not_to_a_log() {
+    let secret = tidemill_wire::Secret::from("wJalrXUt".to_owned());
+    let credentials = sts::Credentials { secret_access_key: secret, ..Default::default() };
+    assert!(!format!("{credentials:?}").contains("wJalrXUt"));
+    let credentials = Some(credentials);
+    let response = sts::Response::GetSessionToken(sts::GetSessionTokenResponse {
+        credentials,
+        ..Default::default()
+    });
+    let headers = headers(&[(CONTENT_TYPE, FORM)]);
+    let call = identify(SERVICES, &head("/", &headers), b"Action=GetSessionToken", None).unwrap();
+    let reply = response.encode(&call, "id");
+    assert!(text(&reply).contains("<SecretAccessKey>wJalrXUt</SecretAccessKey>"));
+}

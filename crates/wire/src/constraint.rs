@@ -45,6 +45,11 @@ impl Violations {
         self.0.is_empty()
     }
 
+    /// Whether so many were found that no more are looked for.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= MOST
+    }
+
     /// Those from `found` on are of a value within `member`.
     pub fn under_member(&mut self, found: usize, member: &'static Member) {
         self.under(found, || Step::Member(member));
@@ -63,6 +68,13 @@ impl Violations {
     fn under(&mut self, found: usize, step: impl Fn() -> Step) {
         for violation in self.0.get_mut(found..).unwrap_or_default() {
             violation.path.push(step());
+        }
+    }
+
+    /// Those from `found` on are of a value that is not to be shown.
+    pub fn conceal(&mut self, found: usize) {
+        for violation in self.0.get_mut(found..).unwrap_or_default() {
+            violation.value = Some("***".to_owned());
         }
     }
 
@@ -125,7 +137,7 @@ impl Violations {
     }
 
     fn add(&mut self, path: Vec<Step>, value: Option<String>, broken: Broken) {
-        if self.0.len() < MOST {
+        if !self.is_full() {
             self.0.push(Violation { path, value, broken });
         }
     }

@@ -129,6 +129,10 @@ impl<T: Decode> Decode for Vec<T> {
         };
         let mut list = Self::new();
         decoder.list(member, &mut |decoder| {
+            // A refused request need not fill the memory with what is wrong about it.
+            if decoder.violations().is_full() {
+                return decoder.ignore();
+            }
             let found = decoder.violations().len();
             list.push(T::decode(decoder, item)?);
             decoder.violations().under_index(found, list.len());

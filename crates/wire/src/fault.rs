@@ -70,7 +70,8 @@ common! {
     /// The session has ended.
     EXPIRED_TOKEN sender "ExpiredTokenException" "ExpiredToken" FORBIDDEN
     /// The request is not signed.
-    MISSING_TOKEN sender "MissingAuthenticationTokenException" "MissingAuthenticationToken" FORBIDDEN
+    MISSING_TOKEN
+        sender "MissingAuthenticationTokenException" "MissingAuthenticationToken" FORBIDDEN
     /// The signature is not one.
     INCOMPLETE_SIGNATURE sender "IncompleteSignatureException" "IncompleteSignature" BAD_REQUEST
     /// The body is longer than is allowed.

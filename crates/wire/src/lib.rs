@@ -14,7 +14,8 @@
 //! use tidemill_wire::{Head, Protocol, encode_fault, identify};
 //!
 //! let headers = HeaderMap::new();
-//! let head = Head { method: &Method::GET, path: "/", query: Some("Action=Fly"), headers: &headers };
+//! let query = Some("Action=Fly");
+//! let head = Head { method: &Method::GET, path: "/", query, headers: &headers };
 //! let refusal = identify(&[], &head, b"", None).unwrap_err();
 //! assert_eq!(refusal.protocol, Protocol::Query);
 //! let reply = encode_fault(refusal.protocol, refusal.service, &refusal.fault, "some-id");
@@ -34,6 +35,7 @@ mod json;
 mod protocol;
 mod rest;
 pub mod schema;
+mod secret;
 mod text;
 mod xml;
 
@@ -45,3 +47,4 @@ pub use fault::{ErrorShape, Fault, encode_fault};
 pub use identify::{Unidentified, identify};
 pub use protocol::Protocol;
 pub use schema::{Operation, Service};
+pub use secret::Secret;

@@ -358,7 +358,7 @@ fn a_refusal_is_written_in_each_protocol() {
 #[test]
 fn a_compressed_body_is_inflated_up_to_a_limit() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packed.write_all(&[b'x'; 100_000]).unwrap();
+    packed.write_all(&vec![b'x'; 100_000]).unwrap();
     let packed = packed.finish().unwrap();
     let gzip = headers(&[("content-encoding", "aws-chunked, gzip")]);
     let plain = |limit| plain_body(&gzip, &packed, limit).map(|body| body.len());

@@ -128,8 +128,8 @@ fn outline(node: Node<'_, '_>, out: &mut String) {
     }
     out.extend(["<", name, ">"]);
     let mut children: Vec<Node<'_, '_>> = node.children().filter(Node::is_element).collect();
-    // Members may come in any order, and so may a map's entries; a list's items are called the same,
-    // and stay in theirs.
+    // Members may come in any order, and so may a map's entries; a list's items are called the
+    // same, and stay in theirs.
     let is_key = |first: Node<'_, '_>| ["key", "K", "Attribute"].contains(&first.tag_name().name());
     let key = |child: &Node<'_, '_>| {
         let first = child.first_element_child().filter(|first| is_key(*first))?;
