@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 
 use crate::checkpoint::Checkpoints;
 use crate::driver::Driver;
@@ -25,8 +25,10 @@ struct Handle {
     writer: Arc<Writer>,
     checkpoints: Arc<Checkpoints>,
     segment_size: u64,
-    /// The sync thread, until somebody has waited for its end.
+    /// The sync thread, until somebody has waited for its end. Held while waiting, so that whoever
+    /// else closes waits too.
     thread: Mutex<Option<JoinHandle<()>>>,
+    thread_id: ThreadId,
 }
 
 impl Journal {
@@ -54,8 +56,8 @@ impl Journal {
         let writer = Arc::new(Writer::new(driver, options, recovered));
         let thread =
             Arc::clone(&writer).spawn(Arc::clone(&checkpoints)).map_err(OpenError::Thread)?;
-        let thread = Mutex::new(Some(thread));
-        Ok(Self(Arc::new(Handle { writer, checkpoints, segment_size, thread })))
+        let (thread_id, thread) = (thread.thread().id(), Mutex::new(Some(thread)));
+        Ok(Self(Arc::new(Handle { writer, checkpoints, segment_size, thread, thread_id })))
     }
 
     /// Appends the records that `group` pushes, as one unit: after a crash all of them are there,
@@ -70,8 +72,8 @@ impl Journal {
         self.0.writer.append(group)
     }
 
-    /// Returns once the log is written up to `upto`: it survives the process. Writes whatever is
-    /// pending if it must, without waiting for a sync under way.
+    /// Returns once the log is written up to `upto`, or to its end if that is before: it survives
+    /// the process. Writes whatever is pending if it must, without waiting for a sync under way.
     pub fn write(&self, upto: Position) -> Result<(), Poisoned> {
         self.0.writer.write(upto.as_u64())
     }
@@ -192,10 +194,12 @@ impl std::fmt::Debug for Journal {
 impl Handle {
     fn close(&self) -> Result<(), Poisoned> {
         self.writer.stop();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
+        if std::thread::current().id() == self.thread_id {
+            // An observer dropped the last clone. The thread ends after it.
+            return Ok(());
+        }
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
             // It catches its own panics and poisons the journal with them.
             let ended = thread.join();
             debug_assert!(ended.is_ok(), "the sync thread catches its panics");

@@ -215,12 +215,21 @@ impl Writer {
                 if is_lost(from) {
                     return Err(ReadError::Lost(at));
                 }
-                if !self.with_tail(|tail| tail.segments().contains(&id.base().as_u64())) {
+                if !self.has_segment(id) {
                     return Err(ReadError::Absent(at));
                 }
-                read::from_driver(&*self.driver, self.codec, id, from, size)
+                let read = read::from_driver(&*self.driver, self.codec, id, from, size);
+                // A segment that was discarded meanwhile may have become another.
+                read.map_err(|error| match self.has_segment(id) {
+                    true => error,
+                    false => ReadError::Absent(at),
+                })
             }
         }
+    }
+
+    fn has_segment(&self, id: SegmentId) -> bool {
+        self.with_tail(|tail| tail.segments().contains(&id.base().as_u64()))
     }
 
     fn cached(&self, at: u64) -> Option<Bytes> {
@@ -329,11 +338,14 @@ impl Writer {
         let mut shared = self.shared();
         loop {
             let durable = self.watermark.durable();
-            if shared.stop || shared.wanted > durable || self.watermark.poison().is_some() {
+            let behind = shared.tail.end() > durable;
+            // Whoever wants more than there is waits for an append, not for us.
+            let wanted = behind && shared.wanted > durable;
+            if shared.stop || wanted || self.watermark.poison().is_some() {
                 shared.rest = Rest::No;
                 return shared.stop;
             }
-            if shared.tail.end() > durable {
+            if behind {
                 shared.rest = Rest::Lingers;
                 let waited = self.work.wait_timeout(shared, self.linger);
                 let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);

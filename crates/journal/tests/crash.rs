@@ -14,13 +14,14 @@ use tidemill_journal::{
 #[test]
 fn a_batch_torn_at_any_byte_leaves_whole_groups_and_a_log_that_goes_on() {
     let whole = MemoryDriver::new();
+    let options = || Options { segment_size: ByteSize::kib(1), ..options() };
     let (journal, _) = open(&whole, options());
     let kept = push(&journal, &[b"kept"]);
     journal.wait_durable(journal.end()).unwrap();
-    let groups: Vec<_> = (1..=3_u8).map(|n| push(&journal, &vec![vec![n; 800]; 2])).collect();
+    let groups: Vec<_> = (1..=3_u8).map(|n| push(&journal, &vec![vec![n; 200]; 2])).collect();
     journal.write(journal.end()).unwrap();
     let torn = whole.unsynced().as_u64();
-    assert!(torn > 4096, "the batch crosses a segment");
+    assert!(torn > 1024, "the batch crosses a segment");
     for bytes in (0..=torn).rev() {
         // A smaller and smaller part of the same batch.
         whole.crash(&Keep::Written);
@@ -115,6 +116,24 @@ fn a_changed_byte_anywhere_is_detected_or_harmless() {
         }
     }
     assert!(detected > 3000, "{detected}");
+}
+
+#[test]
+fn garbage_anywhere_is_an_error_or_harmless_and_never_a_panic() {
+    let (memory, expected) = small_log();
+    let chance = Chance::seeded(3);
+    for run in 0..1500 {
+        let memory = memory.fork();
+        let (start, length) = (chance.number() % 5000, chance.number() % 300);
+        for at in start..start + length {
+            memory.flip(Position::from_u64(at), chance.bytes::<1>()[0]);
+        }
+        match try_open(memory, options()) {
+            Ok((_journal, folded)) => assert_eq!(folded, expected, "run {run}"),
+            Err(OpenError::Damaged(_)) => {}
+            Err(error) => panic!("run {run}: {error}"),
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Folded, options, push, try_open};
 use tidemill_base::ByteSize;
@@ -270,4 +271,61 @@ fn the_blocks_ahead_of_the_log_exist_before_they_are_needed() {
     assert_eq!(metadata.len(), 16 << 20);
     let blocks = metadata.blocks() * 512;
     assert!((1 << 20..2 << 20).contains(&blocks), "{blocks}");
+}
+
+#[test]
+fn appending_reading_checkpointing_and_discarding_at_once_get_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Options { recent: ByteSize::kib(8), ..options() };
+    let (journal, _) = try_open(FileDriver::new(dir.path()), small).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4_u8)
+            .map(|thread| {
+                let journal = &journal;
+                scope.spawn(move || {
+                    let mut kept = Vec::new();
+                    for n in 0..250_usize {
+                        kept.extend(push(journal, &[vec![thread; n % 90 * 10], vec![thread; 9]]));
+                        match n % 3 {
+                            0 => journal.wait_durable(journal.end()).unwrap(),
+                            1 => journal.write(journal.end()).unwrap(),
+                            _ => {}
+                        }
+                        let (at, body) = &kept[n * 7 % kept.len()];
+                        match journal.read(*at) {
+                            Ok(record) => assert_eq!(record.payload, *body),
+                            Err(ReadError::Absent(_)) => {
+                                let first = journal.segments()[0].range.start;
+                                assert!(*at < first, "{at} is gone, but not {first}");
+                            }
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let end = journal.end();
+                journal.put_section("state", end, &end.as_u64().to_le_bytes()).unwrap();
+                let old = journal.segments().into_iter().map(|segment| segment.id);
+                // The last three before stay, to be read from the disk.
+                let mut old: Vec<_> = old.filter(|id| *id < journal.segment_of(end)).collect();
+                old.truncate(old.len().saturating_sub(3));
+                journal.checkpoint(end, &[("state".into(), end)], &old).unwrap();
+            }
+        });
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let stats = journal.stats();
+    assert_eq!(stats.records, 2000);
+    assert!(stats.cache_hits > 0 && stats.segments < 10, "{stats:?}");
+    journal.close().unwrap();
+    assert!(check(dir.path(), |_| {}).unwrap().is_whole());
+    let (_journal, folded) = open(dir.path());
+    assert_eq!(folded.sections[0].2, folded.sections[0].1.as_u64().to_le_bytes());
 }

@@ -266,3 +266,33 @@ fn a_later_writer_shuts_out_the_earlier_one() {
     later.close().unwrap();
     assert_eq!(open(&memory, options()).1.records.len(), 1);
 }
+
+#[test]
+fn waiting_for_more_than_there_is_waits_for_the_appends_that_bring_it() {
+    let (journal, _) = open(&MemoryDriver::new(), options());
+    push(&journal, &[b"one"]);
+    let beyond = Position::from_u64(journal.end().as_u64() + 100);
+    let waiting = journal.durable_at(beyond);
+    journal.wait_durable(journal.end()).unwrap();
+    push(&journal, &[vec![2; 200]]);
+    waiting.wait().unwrap();
+    assert!(journal.durable() >= beyond);
+}
+
+#[test]
+fn the_last_clone_may_go_on_the_sync_thread() {
+    let memory = MemoryDriver::new();
+    let (journal, _) = open(&memory, options());
+    let only = Arc::new(std::sync::Mutex::new(Some(journal.clone())));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    journal.on_durable(move |_| {
+        drop(only.lock().unwrap().take());
+        sender.send(()).unwrap();
+    });
+    let one = push(&journal, &[b"one"]);
+    let durable = journal.durable_at(journal.end());
+    drop(journal);
+    durable.wait().unwrap();
+    receiver.recv().unwrap();
+    assert_eq!(open(&memory, options()).1.records, one);
+}
