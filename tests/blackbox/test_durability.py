@@ -7,8 +7,10 @@ from server import BINARY
 
 
 def drain(sqs, url):
+    """The bodies of all that can be received, each message once."""
     bodies = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+    ten = {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 3600}
+    while messages := sqs.receive_message(**ten).get("Messages"):
         bodies += [message["Body"] for message in messages]
     return bodies
 
@@ -16,14 +18,14 @@ def drain(sqs, url):
 def test_acknowledged_sends_and_deletes_survive_kill_9(fresh):
     service = fresh().start()
     sqs = service.client()
-    url = sqs.create_queue(QueueName="kept", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    url = sqs.create_queue(QueueName="kept")["QueueUrl"]
     sent = [f"{n}" for n in range(500)]
     for at in range(0, 500, 10):
         entries = [{"Id": body, "MessageBody": body} for body in sent[at : at + 10]]
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
     deleted = set()
     for _ in range(5):
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60)
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         for message in answer["Messages"]:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             deleted.add(message["Body"])
@@ -36,7 +38,7 @@ def test_acknowledged_sends_and_deletes_survive_kill_9(fresh):
 def test_kill_9_amid_sending_loses_no_acknowledged_message(fresh):
     service = fresh().start()
     sqs = service.client()
-    url = sqs.create_queue(QueueName="storm", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    url = sqs.create_queue(QueueName="storm")["QueueUrl"]
     acknowledged, lock = set(), threading.Lock()
     enough = threading.Event()
 
@@ -62,7 +64,7 @@ def test_kill_9_amid_sending_loses_no_acknowledged_message(fresh):
         sender.join()
     service.start()
     bodies = drain(service.client(), url)
-    assert acknowledged <= set(bodies)
+    assert acknowledged <= set(bodies), "an acknowledged message is missing"
     assert len(bodies) == len(set(bodies)), "a message was doubled"
 
 
@@ -95,7 +97,7 @@ def test_a_second_process_on_the_same_folder_is_refused(fresh):
 def test_damage_is_located_reported_and_salvaged(fresh):
     service = fresh().start()
     sqs = service.client()
-    url = sqs.create_queue(QueueName="rot", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    url = sqs.create_queue(QueueName="rot")["QueueUrl"]
     for n in range(200):
         sqs.send_message(QueueUrl=url, MessageBody=f"message {n:03} " + "x" * 500)
     service.kill()

@@ -20,36 +20,59 @@ def environment(service):
     }
 
 
-def aws(service, *words):
-    """Runs the AWS CLI of this Python and returns its JSON, if it printed any."""
-    command = [sys.executable, "-m", "awscli", "--output", "json", *words]
-    done = subprocess.run(
-        command, env=environment(service), capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout) if done.stdout.strip() else None
+class AwsCli:
+    """The AWS CLI of this Python, pointed at a service.
+
+    Version 1 of the CLI sends SQS to AWS, whatever AWS_ENDPOINT_URL says, in each region that had
+    a legacy endpoint (its `overridesslcommonname`); there it is told by `--endpoint-url`.
+    """
+
+    def __init__(self, service, region, *flags):
+        self.environment = environment(service) | {"AWS_DEFAULT_REGION": region}
+        self.command = [sys.executable, "-m", "awscli", "--output", "json", *flags]
+
+    def __call__(self, *words):
+        """Runs a command and returns its JSON, if it printed any."""
+        done = subprocess.run(
+            [*self.command, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def test_the_aws_cli_needs_nothing_but_the_endpoints_variable(fresh):
+    service = fresh().start()
+    aws = AwsCli(service, "mill-1")
+    url = aws("sqs", "create-queue", "--queue-name", "orders")["QueueUrl"]
+    assert url == f"{service.url}/queue/mill-1/000000000000/orders"
+    assert aws("sts", "get-caller-identity")["Account"] == "000000000000"
 
 
 def test_the_aws_cli_takes_a_message_through_its_whole_life(fresh):
     service = fresh().start()
-    url = aws(service, "sqs", "create-queue", "--queue-name", "orders")["QueueUrl"]
+    aws = AwsCli(service, "us-east-1", "--endpoint-url", service.url)
+    url = aws("sqs", "create-queue", "--queue-name", "orders")["QueueUrl"]
     assert url == f"{service.url}/000000000000/orders"
-    sent = aws(service, "sqs", "send-message", "--queue-url", url, "--message-body", "one")
+    sent = aws("sqs", "send-message", "--queue-url", url, "--message-body", "one")
     (message,) = aws(
-        service, "sqs", "receive-message", "--queue-url", url, "--wait-time-seconds", "5"
+        "sqs", "receive-message", "--queue-url", url, "--wait-time-seconds", "5"
     )["Messages"]
     assert (message["Body"], message["MessageId"]) == ("one", sent["MessageId"])
     handle = ("--queue-url", url, "--receipt-handle", message["ReceiptHandle"])
-    aws(service, "sqs", "change-message-visibility", *handle, "--visibility-timeout", "0")
-    (again,) = aws(service, "sqs", "receive-message", "--queue-url", url)["Messages"]
+    aws("sqs", "change-message-visibility", *handle, "--visibility-timeout", "0")
+    (again,) = aws("sqs", "receive-message", "--queue-url", url)["Messages"]
     assert again["MessageId"] == sent["MessageId"]
-    aws(service, "sqs", "delete-message", *handle[:3], again["ReceiptHandle"])
+    aws("sqs", "delete-message", *handle[:3], again["ReceiptHandle"])
     counts = aws(
-        service, "sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", "All"
+        "sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", "All"
     )["Attributes"]
     assert counts["ApproximateNumberOfMessages"] == "0"
     assert counts["ApproximateNumberOfMessagesNotVisible"] == "0"
-    assert aws(service, "sqs", "list-queues")["QueueUrls"] == [url]
+    assert aws("sqs", "list-queues")["QueueUrls"] == [url]
 
 
 CONSUMER = """

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 const BLACKBOX: &str = "tests/blackbox";
 
 /// Runs all tests; `only` picks black-box tests by a word in their names, and nothing else.
-pub fn run_all(only: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     if only.is_none() {
         run(Command::new(cargo()).args(["test", "--workspace"]))?;
     }

@@ -161,7 +161,7 @@ fn accepts_json(head: &Head<'_>) -> bool {
 }
 
 /// The service that `action` is for: the one it was signed for, else the one of that version, else
-/// the first that has such an operation.
+/// the first that has such an operation. If none has it, the one that must say so.
 fn speaker_of(
     services: &[&'static Service],
     action: &str,
@@ -185,6 +185,7 @@ fn speaker_of(
         .or_else(|| speakers().find(signed))
         .or_else(|| speakers().filter(versioned).find(has))
         .or_else(|| speakers().find(has))
+        .or_else(|| speakers().find(versioned))
 }
 
 /// REST: the method and the path. The template that fixes most of the path wins.
