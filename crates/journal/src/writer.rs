@@ -220,10 +220,11 @@ impl Writer {
                 }
                 let read = read::from_driver(&*self.driver, self.codec, id, from, size);
                 // A segment that was discarded meanwhile may have become another.
-                read.map_err(|error| match self.has_segment(id) {
-                    true => error,
-                    false => ReadError::Absent(at),
-                })
+                read.map_err(
+                    |error| {
+                        if self.has_segment(id) { error } else { ReadError::Absent(at) }
+                    },
+                )
             }
         }
     }

@@ -119,6 +119,38 @@ fn a_changed_byte_anywhere_is_detected_or_harmless() {
 }
 
 #[test]
+fn after_a_crash_a_changed_byte_costs_at_most_what_nobody_confirmed() {
+    let memory = MemoryDriver::new();
+    let options = || Options { segment_size: ByteSize::kib(1), ..options() };
+    let (journal, _) = open(&memory, options());
+    let mut expected = Vec::new();
+    for n in 0..12_u8 {
+        expected.extend(push(&journal, &[vec![n; 40], vec![n; 60]]));
+        journal.wait_durable(journal.end()).unwrap();
+    }
+    memory.crash(&Keep::Written);
+    let (last, whole) = (expected.len() - 2, expected.len());
+    let (mut detected, mut cut) = (0, 0);
+    for at in 0..2 * 1024 {
+        let memory = memory.fork();
+        if !memory.flip(Position::from_u64(at), 1 << (at % 8)) {
+            continue;
+        }
+        match try_open(memory, options()) {
+            Ok((_journal, folded)) => {
+                // The last batch is in no later one's word that it was synced.
+                assert!([last, whole].contains(&folded.records.len()), "byte {at}");
+                assert_eq!(folded.records, expected[..folded.records.len()], "byte {at}");
+                cut += usize::from(folded.records.len() == last);
+            }
+            Err(OpenError::Damaged(_)) => detected += 1,
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+    }
+    assert!(detected > 1200 && cut > 100, "{detected} {cut}");
+}
+
+#[test]
 fn garbage_anywhere_is_an_error_or_harmless_and_never_a_panic() {
     let (memory, expected) = small_log();
     let chance = Chance::seeded(3);
