@@ -1,12 +1,22 @@
 //! Makes the typed APIs: each `models/*.model` becomes one Rust file in `OUT_DIR`, which
 //! `src/lib.rs` includes as a module. Nothing that is made here is committed.
 
+/// Writes a line to `$writer.out`.
+macro_rules! put {
+    ($writer:expr, $($arg:tt)*) => {
+        writeln!($writer.out, $($arg)*).expect(crate::SURE)
+    };
+}
+
 mod model;
 mod names;
-mod rust;
+mod schema;
+mod types;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+const SURE: &str = "writing to a string does not fail";
 
 fn main() {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where we are"));
@@ -32,5 +42,5 @@ fn make(file: &Path, out: &Path) {
         Err(error) => panic!("{}: {error}", file.display()),
     };
     let path = out.join(format!("{}.rs", model.service));
-    fs::write(path, rust::write(&model)).expect("OUT_DIR can be written");
+    fs::write(path, schema::write(&model) + &types::write(&model)).expect("OUT_DIR can be written");
 }

@@ -56,3 +56,45 @@ pub(crate) fn camel(name: &str) -> String {
     }
     if out == "Self" { out + "_" } else { out }
 }
+
+/// The type of a shape: its name in Rust, save those that the generated code itself says.
+pub(crate) fn type_name(shape: &str) -> String {
+    let taken = [
+        "String",
+        "Option",
+        "Vec",
+        "Box",
+        "Result",
+        "Some",
+        "None",
+        "Ok",
+        "Err",
+        "Default",
+        "From",
+        "Request",
+        "Response",
+        "Debug",
+        "Clone",
+        "PartialEq",
+        "Eq",
+        "Hash",
+        "Ord",
+        "PartialOrd",
+    ];
+    let name = camel(shape);
+    if taken.contains(&name.as_str()) { name + "_" } else { name }
+}
+
+/// The variants of an enumeration of `values`: different where the values are, and none of them
+/// `Unknown`, which is the one for what is not among them.
+pub(crate) fn variants(values: &[String]) -> Vec<String> {
+    let mut variants: Vec<String> = Vec::new();
+    for value in values {
+        let mut variant = if value.is_empty() { "Empty".to_owned() } else { camel(value) };
+        while variant == "Unknown" || variants.contains(&variant) {
+            variant.push('_');
+        }
+        variants.push(variant);
+    }
+    variants
+}

@@ -31,14 +31,18 @@ macro_rules! open_enumeration {
         impl wire::Decode for $name {
             fn decode(
                 decoder: &mut dyn wire::Decoder,
-                member: &'static Member,
+                member: &'static wire::schema::Member,
             ) -> wire::decode::Read<Self> {
                 let text = <String as wire::Decode>::decode(decoder, member)?;
                 Ok(Self::from(text))
             }
         }
         impl wire::Encode for $name {
-            fn encode(&self, encoder: &mut dyn wire::Encoder, member: &'static Member) {
+            fn encode(
+                &self,
+                encoder: &mut dyn wire::Encoder,
+                member: &'static wire::schema::Member,
+            ) {
                 encoder.string(member, self.as_str());
             }
         }
@@ -57,7 +61,6 @@ macro_rules! apis {
             pub mod $name {
                 use tidemill_wire as wire;
                 use wire::Encode as _;
-                use wire::schema::{Kind, Member, Place, Role, Shape};
 
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
             }
