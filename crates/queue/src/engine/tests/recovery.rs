@@ -1,7 +1,10 @@
 //! What a crash leaves, what damage takes, and what still works on a disk that failed.
 
+use std::fs;
+use std::path::Path;
+
 use tidemill_base::MessageId;
-use tidemill_journal::{Fault, Faults, FaultyDriver, Operation};
+use tidemill_journal::{Fault, Faults, FaultyDriver, FileDriver, Operation};
 
 use super::*;
 use crate::message::Standing;
@@ -173,4 +176,44 @@ async fn after_a_failed_sync_nothing_changes_and_looking_still_works() {
     // What grew too old cannot be recorded; the timer does not spin on it.
     clock.advance(10 * 24 * 3600 * SECOND);
     assert_eq!(engine.describe(queue).unwrap().counts.visible, 1);
+}
+
+/// Changes a byte of `body`, in whatever file of the directory it is.
+fn damage(dir: &Path, body: &str) {
+    for entry in fs::read_dir(dir.join("segments")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let found = bytes.windows(body.len()).position(|window| window == body.as_bytes());
+        if let Some(at) = found {
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            return;
+        }
+    }
+    panic!("no segment holds {body}");
+}
+
+#[tokio::test]
+async fn what_a_salvage_gave_up_is_dropped_and_the_rest_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let engine = open(FileDriver::new(dir.path()), &clock);
+    let queue = engine.create(key("a"), SettingsChange::default(), Tags::new()).await.unwrap().id;
+    for number in 0..400 {
+        let body = format!("{number:03}-{}", "x".repeat(1000));
+        engine.send(queue, message(&body)).await.unwrap();
+    }
+    engine.0.keep_house().unwrap();
+    engine.shut_down().await.unwrap();
+    drop(engine);
+    damage(dir.path(), "007-xxx");
+    tidemill_journal::salvage(dir.path()).unwrap();
+    for _ in 0..2 {
+        let engine = open(FileDriver::new(dir.path()), &clock);
+        assert_eq!(engine.describe(queue).unwrap().counts.visible, 399);
+        let seen = engine.peek(queue, None, 10).unwrap();
+        let numbers: Vec<_> = seen.iter().map(|one| one.sequence.as_u64()).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 9, 10, 11]);
+        engine.shut_down().await.unwrap();
+    }
 }
