@@ -1,8 +1,8 @@
 //! What the journal holds of us: a record for everything that changed.
 //!
 //! Each that is about a queue begins with its number (u32), and most with the time (u64 ms). All
-//! are version 1. To change a layout: give the kind a new version here, keep decoding the older
-//! ones, and say in `docs/formats.md` what is different. A kind's number is never used again.
+//! are version 1. To change a layout: give the kind a new version here, and keep decoding the older
+//! ones. A kind's number is never used again.
 
 use tidemill_base::{AccountId, Timestamp};
 use tidemill_journal::{Kind, RecordRef};
