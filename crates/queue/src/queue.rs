@@ -219,7 +219,7 @@ impl Queue {
         let due = waiting.and_then(|_| self.stock.next_due());
         // Messages that grow too old in the same second go together.
         let retention = self.facts.settings.retention;
-        let too_old = self.stock.oldest().map(|sent| {
+        let too_old = self.stock.oldest_to_be().map(|sent| {
             Timestamp::from_millis((sent + retention).as_millis().saturating_add(999) / 1000 * 1000)
         });
         [waiting, due, too_old].into_iter().flatten().min().unwrap_or(Timestamp::NEVER)

@@ -131,6 +131,11 @@ impl Stock {
         lines.chain(self.loose.iter().next().map(|held| held.sent)).min()
     }
 
+    /// The same, also of messages that are not durable yet.
+    pub(crate) fn oldest_to_be(&self) -> Option<Timestamp> {
+        self.oldest().or_else(|| self.fresh.front().map(|(entry, _)| entry.sent))
+    }
+
     pub(crate) fn has_fresh(&self) -> bool {
         !self.fresh.is_empty()
     }
@@ -414,3 +419,6 @@ pub(crate) fn delay_seconds(delay: Duration) -> u16 {
     let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
     u16::try_from(seconds).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests;

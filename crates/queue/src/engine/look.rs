@@ -78,7 +78,9 @@ impl Engine {
             .queues_in(account, region, after.max(prefix.parse().ok().as_ref()))
             .map(|queue| (&queue.facts.key.name, queue.facts.number))
             .filter(|(name, _)| after.is_none_or(|after| *name > after))
-            .filter(|(name, _)| name.as_str().starts_with(prefix))
+            // By name, those with the prefix stand together.
+            .skip_while(|(name, _)| !name.as_str().starts_with(prefix))
+            .take_while(|(name, _)| name.as_str().starts_with(prefix))
             .take(limit)
             .map(|(name, number)| (name.clone(), machine.id(number)))
             .collect()

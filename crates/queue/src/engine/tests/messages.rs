@@ -160,6 +160,17 @@ async fn a_message_older_than_its_queue_keeps_them_is_dropped() {
 }
 
 #[tokio::test]
+async fn what_grew_too_old_is_dropped_even_if_nobody_looks() {
+    let bench = Bench::new();
+    let change = SettingsChange { retention: Some(60 * SECOND), ..SettingsChange::default() };
+    let queue = bench.queue_with("orders", change).await;
+    bench.send(queue, &["alone"]).await;
+    bench.advance(61 * SECOND);
+    let shard = bench.engine.0.lock();
+    assert_eq!(shard.machine.queue(queue.number).unwrap().stock.oldest_to_be(), None);
+}
+
+#[tokio::test]
 async fn a_longer_retention_does_not_bring_back_what_was_dropped() {
     let bench = Bench::new();
     let change = SettingsChange { retention: Some(60 * SECOND), ..SettingsChange::default() };
