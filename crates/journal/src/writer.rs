@@ -314,6 +314,9 @@ impl Writer {
     fn run(&self, checkpoints: &Checkpoints) {
         loop {
             let stop = self.rest();
+            // Whoever is just about to append goes first, if they wait for this very core: one
+            // sync for more of them is the cheapest thing there is. Costs nothing when none does.
+            std::thread::yield_now();
             let end = self.with_tail(|tail| tail.end());
             let done = match self.mode {
                 SyncMode::Written if !stop => self.write(end),

@@ -7,7 +7,7 @@ mod common;
 use common::{Folded, open, options, push, try_open};
 use tidemill_base::{ByteSize, Chance};
 use tidemill_journal::{
-    CheckpointError, Fault, Faults, FaultyDriver, Journal, Keep, MemoryDriver, OpenError,
+    CheckpointError, Driver, Fault, Faults, FaultyDriver, Journal, Keep, MemoryDriver, OpenError,
     Operation, Options, Position, ReadError, SegmentId,
 };
 
@@ -309,6 +309,9 @@ fn a_crash_at_any_step_of_appending_checkpointing_and_recycling_loses_nothing_du
             let count = counted(&folded);
             assert!(count >= durable, "step {steps}: {count} of {durable}");
             assert!(journal.segments().len() < 5);
+            // Nothing is left behind for ever.
+            assert_eq!(memory.segments().unwrap().len(), journal.segments().len());
+            assert_eq!(memory.blobs().unwrap().len(), 2 + folded.sections.len());
             journal.close().unwrap();
         }
         if finished {

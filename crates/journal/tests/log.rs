@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::{Folded, open, options, push};
 use tidemill_base::ByteSize;
 use tidemill_journal::{
-    Fault, Faults, FaultyDriver, Journal, Kind, MemoryDriver, Operation, Options, PoisonCause,
-    Position, ReadError, SyncMode,
+    Fault, Faults, FaultyDriver, Journal, Keep, Kind, MemoryDriver, Operation, Options,
+    PoisonCause, Position, ReadError, SyncMode,
 };
 
 #[test]
@@ -167,6 +167,24 @@ fn what_gathers_during_a_sync_shares_the_next_one() {
         durable.wait().unwrap();
     }
     assert_eq!(journal.stats().syncs - syncs, 2);
+}
+
+#[test]
+fn what_was_appended_while_a_batch_was_written_is_not_durable_with_it() {
+    let (memory, faults) = (MemoryDriver::new(), Faults::none());
+    let faulty = FaultyDriver::new(memory.clone(), &faults);
+    let (journal, _) = common::try_open(faulty, options()).unwrap();
+    faults.plan(Operation::Append, 0, Fault::Stall);
+    let first = push(&journal, &[b"first"]);
+    let end = journal.end();
+    let durable = journal.durable_at(end);
+    faults.wait_stalled();
+    push(&journal, &[b"second"]);
+    faults.resume();
+    durable.wait().unwrap();
+    assert_eq!(journal.durable(), end);
+    memory.crash(&Keep::Synced);
+    assert_eq!(open(&memory, options()).1.records, first);
 }
 
 #[test]
