@@ -13,7 +13,7 @@ use crate::driver::{Driver, DriverError};
 use crate::drivers::FileDriver;
 use crate::error::{Damage, OpenError};
 use crate::frame::Codec;
-use crate::recovery::{load_root, load_section, of_scan};
+use crate::recovery::{list_segments, load_root, load_section, of_scan};
 use crate::root::Root;
 use crate::scan::{Scan, Survey, damage_at};
 use crate::{Position, SegmentId, section};
@@ -87,7 +87,7 @@ pub(crate) fn examine(
 ) -> Result<Report, CheckError> {
     let size = root.segment_size;
     let first = SegmentId::holding(root.replay_from, size);
-    let present = driver.segments()?;
+    let present = list_segments(driver, root)?;
     let live: Vec<_> = present.iter().copied().filter(|id| *id >= first).collect();
     let kept: Vec<_> = root.kept.iter().map(|base| id(*base)).collect();
     let total = ByteSize::bytes((live.len() + kept.len()) as u64 * size);

@@ -104,6 +104,9 @@ pub enum OpenError<E> {
     /// A segment that must exist does not.
     #[error("segments/{} is missing; {SALVAGE}", .0.file_name())]
     MissingSegment(SegmentId),
+    /// A segment that cannot be part of this log: somebody put it there.
+    #[error("segments/{} does not belong to this log", .0.file_name())]
+    Stray(SegmentId),
     /// Bytes that were durable have changed.
     #[error("the log is damaged; {SALVAGE}:{0}")]
     Damaged(Damages),

@@ -16,6 +16,9 @@ use crate::{Event, Options, Position, SegmentId, SyncMode};
 /// The sizes that a segment may have, in bytes.
 pub(crate) const SEGMENT_SIZES: RangeInclusive<u64> = 1 << 10..=1 << 30;
 
+/// The most segments that can be missing one after the other: more would not be damage.
+const WIDEST_GAP: u64 = 1024;
+
 /// A journal as it was found, ready to go on.
 pub(crate) struct Recovered {
     pub(crate) epoch: Epoch,
@@ -132,13 +135,33 @@ pub(crate) fn load_section<E>(
     driver.get(&blob)?.ok_or_else(missing)
 }
 
+/// The segments that the driver has, if all of them can be the log's: each begins where one would,
+/// and the way from one to the next is no longer than damage explains.
+pub(crate) fn list_segments<E>(
+    driver: &dyn Driver,
+    root: &Root,
+) -> Result<Vec<SegmentId>, OpenError<E>> {
+    let present = driver.segments()?;
+    let size = root.segment_size;
+    let mut before = root.replay_from.max(root.durable);
+    for id in &present {
+        let base = id.base().as_u64();
+        let near = base <= before + WIDEST_GAP * size;
+        if !base.is_multiple_of(size) || !near {
+            return Err(OpenError::Stray(*id));
+        }
+        before = before.max(base);
+    }
+    Ok(present)
+}
+
 /// The segments of the log. Deletes those that a crash kept from being discarded.
 fn present_segments<E>(driver: &dyn Driver, root: &Root) -> Result<Vec<SegmentId>, OpenError<E>> {
     let first = SegmentId::holding(root.replay_from, root.segment_size);
     let kept: BTreeSet<_> =
         root.kept.iter().map(|base| SegmentId::from_base(Position::from_u64(*base))).collect();
     let mut present = Vec::new();
-    for id in driver.segments()? {
+    for id in list_segments(driver, root)? {
         if id >= first || kept.contains(&id) {
             present.push(id);
         } else {

@@ -14,6 +14,8 @@ pub(crate) const COPY: &str = "root-copy";
 /// `docs/formats.md` what is different.
 pub(crate) const VERSION: u16 = 1;
 const MAGIC: [u8; 8] = *b"TIDEROOT";
+/// No log comes this far: a gigabyte a second would take a hundred years.
+const FARTHEST: u64 = 1 << 62;
 
 /// What a journal knows before it reads any record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +67,8 @@ impl Root {
         let sizes = crate::recovery::SEGMENT_SIZES;
         let sound = sizes.contains(&root.segment_size) && root.segment_size.is_multiple_of(8);
         let whole = root.kept.iter().all(|base| sound && base.is_multiple_of(root.segment_size));
-        if !sound || !whole || !root.replay_from.is_multiple_of(8) {
+        let near = root.replay_from.max(root.durable) <= FARTHEST;
+        if !sound || !whole || !near || !root.replay_from.is_multiple_of(8) {
             return Err(BadBlob::Garbled("its content makes no sense"));
         }
         Ok(root)

@@ -248,6 +248,18 @@ fn a_damaged_root_is_salvaged_from_its_copy() {
 }
 
 #[test]
+fn a_file_that_is_no_segment_of_this_log_is_refused_by_name() {
+    for name in ["ffffffffffffffff.seg", "0000000000001001.seg", "0000000100000000.seg"] {
+        let dir = tempfile::tempdir().unwrap();
+        twenty(dir.path());
+        fs::write(dir.path().join("segments").join(name), b"").unwrap();
+        let refused = try_open(FileDriver::new(dir.path()), options()).unwrap_err();
+        assert!(matches!(refused, OpenError::Stray(id) if id.file_name() == name), "{refused}");
+        assert!(matches!(check(dir.path(), |_| {}), Err(OpenError::Stray(_))));
+    }
+}
+
+#[test]
 fn a_missing_root_is_an_error_and_not_an_empty_log() {
     let dir = tempfile::tempdir().unwrap();
     twenty(dir.path());
@@ -306,7 +318,9 @@ fn appending_reading_checkpointing_and_discarding_at_once_get_along() {
             })
             .collect();
         scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
+            let mut last = false;
+            while !last {
+                last = done.load(Ordering::Relaxed);
                 let end = journal.end();
                 journal.put_section("state", end, &end.as_u64().to_le_bytes()).unwrap();
                 let old = journal.segments().into_iter().map(|segment| segment.id);
