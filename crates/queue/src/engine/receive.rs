@@ -97,6 +97,7 @@ impl Inner {
         if !taken.is_empty() || !may_wait {
             let tally = &mut shard.machine.queue_mut(queue)?.memory.tally;
             tally.empty_receives += u64::from(taken.is_empty());
+            tally.received += count(taken.len());
             return Ok(Begun::Served(Served { taken, upto }));
         }
         Ok(Begun::Waiting(self.wait_in_line(&mut shard, queue, &ask, wait)?))
@@ -128,12 +129,7 @@ impl Inner {
             return Ok(Vec::new());
         }
         self.journal.write(served.upto)?;
-        let deliveries: Vec<_> =
-            served.taken.iter().filter_map(|taken| self.delivery(id, taken)).collect();
-        if let Ok(queue) = self.lock().machine.queue_mut(id.number) {
-            queue.memory.tally.received += count(deliveries.len());
-        }
-        Ok(deliveries)
+        Ok(served.taken.iter().filter_map(|taken| self.delivery(id, taken)).collect())
     }
 
     fn delivery(&self, id: QueueId, taken: &Taken) -> Option<Delivery> {

@@ -8,6 +8,7 @@ use tidemill_journal::{Group, Position};
 use tokio::sync::oneshot;
 
 use super::Inner;
+use super::messages::count;
 use crate::commands::{DropOld, Take, Taken};
 use crate::content::Packed;
 use crate::key::QueueNumber;
@@ -126,6 +127,8 @@ impl Inner {
             };
             if let Ok(queue) = shard.machine.queue_mut(number) {
                 queue.memory.waiters.remove(ticket);
+                queue.memory.tally.received +=
+                    served.as_ref().map_or(0, |served| count(served.taken.len()));
             }
             answer(shard, ticket, served);
         }

@@ -1,6 +1,7 @@
 //! The stock by itself: where messages stand, and what damage to the log does to that.
 
 use super::*;
+use crate::codec::Reader;
 
 const DURABLE: Position = Position::from_u64(u64::MAX);
 
