@@ -16,8 +16,8 @@ pub enum PoisonCause {
     /// A sync failed: what it should have made durable may be gone, whatever a later sync says.
     #[error("a sync failed: {0}")]
     Sync(DriverError),
-    /// The thread that writes and syncs panicked.
-    #[error("the sync thread panicked: {0}")]
+    /// What writes and syncs panicked, on its own thread or on a caller's.
+    #[error("the journal panicked: {0}")]
     Panic(String),
     /// The journal was closed.
     #[error("the journal is closed")]

@@ -136,6 +136,7 @@ impl Writer {
             return Ok(());
         }
         self.watermark.check()?;
+        let _or_poison = OrPoison(&self.watermark);
         let Some(batch) = self.take() else { return Ok(()) };
         let outcome = batch.chunks.iter().try_for_each(|(at, bytes)| {
             let id = SegmentId::holding(*at, self.segment_size.as_u64());
@@ -171,6 +172,7 @@ impl Writer {
         self.watermark.check()?;
         let written = self.written.load(Ordering::Acquire);
         let began = self.clock.monotonic();
+        let _or_poison = OrPoison(&self.watermark);
         if let Err(error) = self.driver.sync() {
             return Err(self.watermark.give_up(PoisonCause::Sync(error)));
         }
@@ -314,6 +316,9 @@ impl Writer {
     fn run(&self, checkpoints: &Checkpoints) {
         loop {
             let stop = self.rest();
+            if self.watermark.poison().is_some() {
+                return;
+            }
             // Whoever is just about to append goes first, if they wait for this very core: one
             // sync for more of them is the cheapest thing there is. Costs nothing when none does.
             std::thread::yield_now();
@@ -384,8 +389,20 @@ impl Writer {
     }
 }
 
+/// Poisons the journal if what it guards panics, on whatever thread: a batch that was taken and
+/// not written would leave a hole in the log.
+struct OrPoison<'a>(&'a Watermark);
+
+impl Drop for OrPoison<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up(PoisonCause::Panic("while writing or syncing".into()));
+        }
+    }
+}
+
 /// Locks. A panic under one of these locks leaves nothing half done: a group that panics is
-/// undone, and the rest only moves values.
+/// undone, a write that panics is poison, and the rest only moves values.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

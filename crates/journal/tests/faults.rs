@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use common::{open, options, push, try_open};
 use tidemill_base::ByteSize;
 use tidemill_journal::{
@@ -70,7 +72,20 @@ fn a_panic_below_is_poison_and_not_a_hang() {
     faults.plan(Operation::Sync, 0, Fault::Panic);
     push(&journal, &[b"one"]);
     let told = journal.wait_durable(journal.end()).unwrap_err();
-    assert!(matches!(&*told.0, PoisonCause::Panic(text) if text.contains("planned")), "{told}");
+    assert!(matches!(*told.0, PoisonCause::Panic(_)), "{told}");
+}
+
+#[test]
+fn a_panic_below_a_write_is_poison_on_the_caller_s_thread_too() {
+    let (memory, faults) = (MemoryDriver::new(), Faults::none());
+    let journal = faulty(&memory, &faults, options());
+    faults.plan(Operation::Append, 0, Fault::Panic);
+    push(&journal, &[b"one"]);
+    let write = AssertUnwindSafe(|| journal.write(journal.end()));
+    assert!(catch_unwind(write).is_err());
+    assert!(matches!(*journal.is_poisoned().unwrap(), PoisonCause::Panic(_)));
+    assert!(journal.append(|_| ()).is_err());
+    assert!(journal.wait_durable(journal.end()).is_err());
 }
 
 #[test]
