@@ -148,11 +148,12 @@ impl Journal {
     }
 
     /// Puts a checkpoint in force: the next open is handed these sections, which were put before,
-    /// and then the records from `replay_from`, where a group begins and which never moves back.
+    /// and then the records from `replay_from`, where a record begins and which never moves back.
     /// All of it or nothing.
     ///
     /// Then lets go of the segments in `discard`, which nothing reads any more (those that are gone
-    /// already are passed over), and of sections no longer named. Should that fail, the next open does it; the checkpoint is in force anyway.
+    /// already are passed over), and of sections no longer named. Should that fail, the next open
+    /// does it; the checkpoint is in force anyway.
     pub fn checkpoint(
         &self,
         replay_from: Position,
