@@ -72,12 +72,6 @@ impl Writer<'_> {
             put!(self, "            Self::{}{input} => {index},", camel(&operation.name));
         }
         put!(self, "        }}]\n    }}\n}}");
-        for operation in &self.model.operations {
-            let Some(input) = operation.input.as_deref().map(type_name) else { continue };
-            let name = camel(&operation.name);
-            put!(self, "impl From<{input}> for Request {{");
-            put!(self, "    fn from(input: {input}) -> Self {{ Self::{name}(input) }}\n}}");
-        }
     }
 
     fn responses(&mut self) {

@@ -227,7 +227,13 @@ impl Pattern {
 
     /// The compiled pattern; `None` if it is none that we can run, and then it is not checked.
     pub fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| Regex::new(&format!(r"\A(?:{})\z", self.source)).ok()).as_ref()
+        let compile = || {
+            // The models are written for sixteen-bit characters: the rest are pairs to them.
+            let whole = r"\x{10000}-\x{10FFFF}";
+            let source = self.source.replace(r"\uD800\uDC00-\uDBFF\uDFFF", whole);
+            Regex::new(&format!(r"\A(?:{source})\z")).ok()
+        };
+        self.compiled.get_or_init(compile).as_ref()
     }
 }
 
@@ -363,4 +369,18 @@ plain! {
     DOUBLE Double "Double"
     /// Any point in time.
     TIMESTAMP Timestamp "Timestamp"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+
+    #[test]
+    fn a_pattern_covers_the_whole_text_and_characters_beyond_sixteen_bits() {
+        let pattern = Pattern::new(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*");
+        let regex = pattern.regex().unwrap();
+        assert!(regex.is_match("a\t é 𝄞"));
+        assert!(!regex.is_match("a\u{0}"));
+        assert!(!Pattern::new("[a-z]+").regex().unwrap().is_match("abC"));
+    }
 }
