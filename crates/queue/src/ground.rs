@@ -4,7 +4,7 @@
 //! A stretch is smaller than a segment and knows nothing of segments, so that the machine needs
 //! to know nothing of them either.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tidemill_journal::Position;
@@ -26,9 +26,8 @@ pub(crate) struct Population {
 /// The messages of every stretch of the log that is still kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ground {
-    /// The number of the first stretch in `stretches`.
-    first: u64,
-    stretches: VecDeque<Stretch>,
+    /// By number. What is kept of a log may lie far apart, so there is no entry for the rest.
+    stretches: BTreeMap<u64, Stretch>,
     /// Whether the living are counted: not while a journal is replayed, where sections and
     /// records come in pieces, but from the count that ends it.
     counting: bool,
@@ -44,14 +43,20 @@ fn stretch_of(position: Position) -> u64 {
     position.as_u64() >> STRETCH_BITS
 }
 
+/// The stretches that a range touches.
+fn stretches_of(range: &Range<Position>) -> Range<u64> {
+    stretch_of(range.start)..range.end.as_u64().div_ceil(1 << STRETCH_BITS)
+}
+
 impl Ground {
     /// Whether two positions share a stretch.
     pub(crate) fn together(one: Position, other: Position) -> bool {
         stretch_of(one) == stretch_of(other)
     }
 
+    /// A message was written at `at`.
     pub(crate) fn birth(&mut self, at: Position) {
-        self.stretch(at).born += 1;
+        self.stretches.entry(stretch_of(at)).or_default().born += 1;
     }
 
     /// From here on the living are counted.
@@ -62,79 +67,59 @@ impl Ground {
     /// `count` messages at or near `at` live.
     pub(crate) fn settle(&mut self, at: Position, count: usize) {
         if self.counting {
-            self.stretch(at).live += small(count);
+            self.stretches.entry(stretch_of(at)).or_default().live += small(count);
         }
     }
 
     /// `count` messages that were at or near `at` are gone.
     pub(crate) fn leave(&mut self, at: Position, count: usize) {
-        if !self.counting {
-            return;
+        if self.counting {
+            let stretch = self.stretches.entry(stretch_of(at)).or_default();
+            debug_assert!(stretch.live >= small(count), "what leaves was there");
+            stretch.live = stretch.live.saturating_sub(small(count));
         }
-        let stretch = self.stretch(at);
-        debug_assert!(stretch.live >= small(count), "what leaves was there");
-        stretch.live = stretch.live.saturating_sub(small(count));
     }
 
     /// The messages in the stretches that `range` touches: at least those in the range itself.
     pub(crate) fn population(&self, range: &Range<Position>) -> Population {
-        let first = stretch_of(range.start).saturating_sub(self.first);
-        let end = (range.end.as_u64().div_ceil(1 << STRETCH_BITS)).saturating_sub(self.first);
-        let index =
-            |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(self.stretches.len());
         let mut population = Population::default();
-        for stretch in self.stretches.range(index(first)..index(end)) {
+        for (_, stretch) in self.stretches.range(stretches_of(range)) {
             population.born += u64::from(stretch.born);
             population.live += u64::from(stretch.live);
         }
         population
     }
 
-    /// Forgets the stretches that lie before `position` as a whole, and are empty.
-    pub(crate) fn forget_before(&mut self, position: Position) {
-        while self.first < stretch_of(position)
-            && self.stretches.front().is_some_and(|stretch| stretch.live == 0)
-        {
-            self.stretches.pop_front();
-            self.first += 1;
-        }
+    /// Forgets the stretches of which none of `kept` has anything: ranges of the log, in order.
+    pub(crate) fn keep_only(&mut self, kept: &[Range<Position>]) {
+        self.stretches.retain(|number, stretch| {
+            let index = kept.partition_point(|range| stretches_of(range).end <= *number);
+            let is_kept = kept.get(index).is_some_and(|range| stretches_of(range).contains(number));
+            is_kept || stretch.live > 0
+        });
     }
 
-    /// How many messages were born where; who lives is counted again when a journal is opened.
+    /// How many messages were born where (varints: how many stretches, and of each the distance
+    /// from the one before and the births). Who lives is counted again when a journal is opened.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.put_varint(self.first);
         out.put_len(self.stretches.len());
-        for stretch in &self.stretches {
+        let mut last = 0;
+        for (number, stretch) in &self.stretches {
+            out.put_varint(number - last);
             out.put_varint(stretch.born.into());
+            last = *number;
         }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        let first = reader.varint()?;
-        let stretches = (0..reader.len()?)
-            .map(|_| {
-                let born = u32::try_from(reader.varint()?).map_err(|_| reader.bad())?;
-                Ok(Stretch { born, live: 0 })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { first, stretches, counting: false })
-    }
-
-    fn stretch(&mut self, at: Position) -> &mut Stretch {
-        let number = stretch_of(at);
-        if self.stretches.is_empty() {
-            self.first = number;
+        let mut ground = Self::default();
+        let mut number = 0_u64;
+        for _ in 0..reader.len()? {
+            number = number.wrapping_add(reader.varint()?);
+            let born = u32::try_from(reader.varint()?).map_err(|_| reader.bad())?;
+            ground.stretches.insert(number, Stretch { born, live: 0 });
         }
-        // A survivor in an old stretch may be met again after everything before it was forgotten.
-        while number < self.first {
-            self.first -= 1;
-            self.stretches.push_front(Stretch::default());
-        }
-        let index = usize::try_from(number - self.first).expect("the log kept fits memory");
-        if index >= self.stretches.len() {
-            self.stretches.resize(index + 1, Stretch::default());
-        }
-        &mut self.stretches[index]
+        Ok(ground)
     }
 }
 
@@ -168,18 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_and_old_is_forgotten() {
+    fn what_is_empty_and_no_longer_kept_is_forgotten() {
         let mut ground = counting();
-        ground.birth(at(0));
-        ground.birth(at(64));
+        for kib in [0, 64, 128, 640] {
+            ground.birth(at(kib));
+        }
         ground.settle(at(64), 1);
-        ground.forget_before(at(200));
-        assert_eq!(ground.population(&(at(0)..at(64))), Population::default());
-        assert_eq!(ground.population(&(at(0)..at(128))), Population { born: 1, live: 1 });
+        ground.keep_only(&[at(130)..at(131), at(640)..at(704)]);
+        let everywhere = at(0)..at(1000);
+        assert_eq!(ground.population(&everywhere), Population { born: 3, live: 1 });
+        ground.keep_only(&[]);
+        assert_eq!(ground.population(&everywhere), Population { born: 1, live: 1 });
         ground.leave(at(64), 1);
-        ground.forget_before(at(200));
-        ground.settle(at(0), 1);
-        assert_eq!(ground.population(&(at(0)..at(64))).live, 1);
+        ground.keep_only(&[]);
+        assert_eq!(ground.population(&everywhere), Population::default());
     }
 
     #[test]

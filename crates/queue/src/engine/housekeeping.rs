@@ -139,9 +139,9 @@ impl Inner {
                 None => queue.memory.coverage.abandon(),
             }
         }
-        if let Some(first) = self.journal.segments().first() {
-            shard.machine.ground.forget_before(first.range.start);
-        }
+        let segments = self.journal.segments().into_iter();
+        let kept: Vec<_> = segments.map(|segment| segment.range).collect();
+        shard.machine.ground.keep_only(&kept);
         outcome
     }
 

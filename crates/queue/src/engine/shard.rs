@@ -154,13 +154,19 @@ impl Inner {
 
     /// The log became durable up to `durable`.
     pub(super) fn became_durable(&self, durable: Position) {
+        // The lock is let go between queues, for others to get a turn.
+        while self.attend_durable(durable) {}
+    }
+
+    fn attend_durable(&self, durable: Position) -> bool {
         let mut shard = self.lock();
-        while let Some(&(upto, number)) = shard.undurable.first()
-            && upto <= durable
-        {
-            shard.undurable.pop_first();
-            self.attend(&mut shard, number);
+        let Some(&(upto, number)) = shard.undurable.first() else { return false };
+        if upto > durable {
+            return false;
         }
+        shard.undurable.pop_first();
+        self.attend(&mut shard, number);
+        true
     }
 }
 
