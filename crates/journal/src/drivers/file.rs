@@ -20,6 +20,8 @@ use crate::driver::{Driver, DriverError, Epoch, Held};
 const SPARES: usize = 2;
 /// How far a segment is filled with zeros ahead of what is appended, in bytes.
 const STEP: u64 = 1 << 20;
+/// What `stat` calls a block, everywhere, in bytes.
+const BLOCK: u64 = 512;
 /// How many files are kept open for reading.
 const OPEN_FILES: usize = 64;
 /// What a file that is not complete yet is called after its name.
@@ -219,10 +221,12 @@ impl Driver for FileDriver {
             fs::rename(spares.join(spare), &path).map_err(during("make", &path))?;
         }
         let file = options.open(&path).map_err(during("make", &path))?;
-        let length = file.metadata().map_err(during("look at", &path))?.len();
+        let metadata = file.metadata().map_err(during("look at", &path))?;
         file.set_len(size.as_u64()).map_err(during("make", &path))?;
+        // A segment is filled from its beginning, so what it has of blocks are its first ones.
+        let filled = (metadata.blocks() * BLOCK).min(metadata.len()).min(size.as_u64());
         let mut state = self.state();
-        state.filled = Some((id, length.min(size.as_u64())));
+        state.filled = Some((id, filled));
         state.open.insert(id, Arc::new(file));
         state.names_changed = true;
         Ok(())
@@ -341,8 +345,7 @@ impl Driver for FileDriver {
                 }
             }
         }
-        // What `stat` calls a block has 512 bytes everywhere.
-        Ok(ByteSize::bytes(blocks * 512))
+        Ok(ByteSize::bytes(blocks * BLOCK))
     }
 }
 
