@@ -166,7 +166,7 @@ impl Writer<'_> {
             put!(self, "    #[inline(never)]");
             put!(
                 self,
-                "    fn decode_member(&mut self, index: usize, member: &'static wire::schema::Member,"
+                "    fn decode_member(&mut self, index: usize,\n        member: &'static wire::schema::Member,"
             );
             put!(self, "        decoder: &mut dyn wire::Decoder) -> wire::decode::Read<()> {{");
             // Of a structure without members there is nothing to match.
@@ -188,7 +188,7 @@ impl Writer<'_> {
             put!(self, "impl wire::Decode for {name} {{");
             put!(
                 self,
-                "    fn decode(decoder: &mut dyn wire::Decoder, member: &'static wire::schema::Member)"
+                "    fn decode(decoder: &mut dyn wire::Decoder,\n        member: &'static wire::schema::Member)"
             );
             put!(self, "        -> wire::decode::Read<Self> {{");
             put!(self, "        wire::decode::structure(decoder, member)\n    }}\n}}");
@@ -197,7 +197,7 @@ impl Writer<'_> {
             put!(self, "impl wire::Encode for {name} {{");
             put!(
                 self,
-                "    fn encode(&self, encoder: &mut dyn wire::Encoder, member: &'static wire::schema::Member) {{"
+                "    fn encode(&self, encoder: &mut dyn wire::Encoder,\n        member: &'static wire::schema::Member) {{"
             );
             put!(self, "        encoder.begin_structure(member);");
             if !members.is_empty() {
