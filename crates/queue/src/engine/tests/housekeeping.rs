@@ -1,5 +1,10 @@
 //! The log stays small: what is dead goes, and what survives moves.
 
+use std::collections::BTreeSet;
+
+use tidemill_base::MessageId;
+use tidemill_journal::{Faults, FaultyDriver};
+
 use super::*;
 
 impl Bench {
@@ -116,4 +121,68 @@ async fn a_running_engine_keeps_house_by_itself() {
     running.await.unwrap();
     let engine = open(bench.store.clone(), &bench.clock);
     assert_eq!(engine.describe(queue).unwrap().counts.visible, 0);
+}
+
+/// The power goes at some moment of much work with much housekeeping. What was answered is true
+/// afterwards, wherever messages had moved to by then.
+#[tokio::test]
+async fn a_crash_at_any_moment_of_housekeeping_loses_nothing_and_brings_nothing_back() {
+    let mut discarded = 0;
+    for seed in 0..30 {
+        let (store, faults, dice) = (MemoryDriver::new(), Faults::none(), Chance::seeded(seed));
+        let clock = Clock::manual(START);
+        let engine = open(FaultyDriver::new(store.clone(), &faults), &clock);
+        let queue =
+            engine.create(key("a"), SettingsChange::default(), Tags::new()).await.unwrap().id;
+        faults.die_after(faults.changes() + 200 + dice.number() % 2_000);
+        let mut told = Told::default();
+        while told.work(&engine, queue, &dice).await.is_ok() {}
+        discarded += engine.0.journal.segments()[0].range.start.as_u64() >> 16;
+        drop(engine);
+        store.crash(&Keep::Sectors(dice));
+        let engine = open(store, &clock);
+        let there = engine.peek(queue, None, usize::MAX).unwrap();
+        let there: BTreeSet<_> = there.into_iter().map(|one| one.id).collect();
+        assert!(told.alive.is_subset(&there), "seed {seed}");
+        assert!(told.deleted.is_disjoint(&there), "seed {seed}");
+        let counts = engine.describe(queue).unwrap().counts;
+        assert_eq!(counts.visible + counts.in_flight, there.len(), "seed {seed}");
+    }
+    assert!(discarded > 100, "{discarded} segments were discarded");
+}
+
+/// What a caller was told.
+#[derive(Default)]
+struct Told {
+    alive: BTreeSet<MessageId>,
+    deleted: BTreeSet<MessageId>,
+    rounds: u32,
+}
+
+impl Told {
+    /// A round of work: sends, receives, deletes nearly all of it, and now and then keeps house.
+    async fn work(
+        &mut self,
+        engine: &Engine,
+        queue: QueueId,
+        dice: &Chance,
+    ) -> Result<(), crate::refusal::Error> {
+        let body = "x".repeat(KIB);
+        let sent = engine.send_batch(queue, vec![message(&body); 5]).await?;
+        self.alive.extend(sent.into_iter().map(|one| one.id));
+        let mut got = engine.receive(queue, waiting(10, Duration::ZERO)).await?;
+        got.retain(|_| !dice.number().is_multiple_of(10));
+        let receipts: Vec<_> = got.iter().map(|one| one.receipt).collect();
+        // Until there is an answer, a deletion may have happened or not.
+        for one in &got {
+            self.alive.remove(&one.id);
+        }
+        engine.delete(queue, &receipts).await?;
+        self.deleted.extend(got.into_iter().map(|one| one.id));
+        self.rounds += 1;
+        if self.rounds.is_multiple_of(7) {
+            engine.0.keep_house()?;
+        }
+        Ok(())
+    }
 }
