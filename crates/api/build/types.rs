@@ -30,6 +30,9 @@ pub(crate) fn write(model: &Model) -> String {
     writer.out
 }
 
+/// How the generated code writes the type of a place in the schema.
+const PLACE: &str = "&'static wire::schema::Member";
+
 struct Writer<'a> {
     model: &'a Model,
     out: String,
@@ -164,10 +167,7 @@ impl Writer<'_> {
         if read {
             put!(self, "impl wire::decode::DecodeMembers for {name} {{");
             put!(self, "    #[inline(never)]");
-            put!(
-                self,
-                "    fn decode_member(&mut self, index: usize,\n        member: &'static wire::schema::Member,"
-            );
+            put!(self, "    fn decode_member(&mut self, index: usize,\n        member: {PLACE},");
             put!(self, "        decoder: &mut dyn wire::Decoder) -> wire::decode::Read<()> {{");
             // Of a structure without members there is nothing to match.
             for (index, member) in members.iter().enumerate() {
@@ -186,10 +186,7 @@ impl Writer<'_> {
                 put!(self, "    }}\n}}");
             }
             put!(self, "impl wire::Decode for {name} {{");
-            put!(
-                self,
-                "    fn decode(decoder: &mut dyn wire::Decoder,\n        member: &'static wire::schema::Member)"
-            );
+            put!(self, "    fn decode(decoder: &mut dyn wire::Decoder,\n        member: {PLACE})");
             put!(self, "        -> wire::decode::Read<Self> {{");
             put!(self, "        wire::decode::structure(decoder, member)\n    }}\n}}");
         }
@@ -197,7 +194,7 @@ impl Writer<'_> {
             put!(self, "impl wire::Encode for {name} {{");
             put!(
                 self,
-                "    fn encode(&self, encoder: &mut dyn wire::Encoder,\n        member: &'static wire::schema::Member) {{"
+                "    fn encode(&self, encoder: &mut dyn wire::Encoder,\n        member: {PLACE}) {{"
             );
             put!(self, "        encoder.begin_structure(member);");
             if !members.is_empty() {
