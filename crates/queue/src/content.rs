@@ -1,9 +1,10 @@
 //! The part of a Message record that the machine never looks at: what the message says.
 //!
 //! Layout, version 1, after the record's header: length of the head (u32), head, body. The body is
-//! last, so that what is handed out is a slice of what was read. The head: id (16 bytes), MD5 of the
-//! body (16), flags (u8), MD5 of the attributes (16, flag 1), sender, trace header (flag 2), group
-//! (flag 4), number of attributes, and of each: name, data type, 0 or 1 for text or binary, value.
+//! last, so that what is handed out is a slice of what was read. The head: id (16 bytes), MD5 of
+//! the body (16), flags (u8), MD5 of the attributes (16, flag 1), sender, trace header (flag 2),
+//! group (flag 4), number of attributes, and of each: name, data type, 0 or 1 for text or binary,
+//! value.
 //! To change the layout: count the record's version up and keep decoding the older ones.
 
 use bytes::Bytes;

@@ -173,7 +173,8 @@ impl Inner {
                     }
                 }
             };
-            tracing::error!(queue = queue.0, %sequence, position = %at, problem, "unreadable message");
+            let queue = queue.0;
+            tracing::error!(queue, %sequence, position = %at, problem, "unreadable message");
             self.note_damage();
             return None;
         }
