@@ -16,6 +16,10 @@ pub struct Measured {
     pub wall: Duration,
     /// The server's user and system time in between.
     pub cpu: Duration,
+    /// The syncs in between.
+    pub syncs: u64,
+    /// How long they took together.
+    pub syncing: Duration,
     latencies: Vec<Duration>,
 }
 
@@ -45,6 +49,7 @@ where
     for _ in 0..clients {
         connections.push(Client::connect(&server.address).await?);
     }
+    let (syncs_before, syncing_before) = server.syncs().await?;
     let cpu_before = server.cpu()?;
     let started = now();
     let running: Vec<_> = connections
@@ -58,10 +63,12 @@ where
     }
     let wall = started.elapsed();
     let cpu = server.cpu()?.saturating_sub(cpu_before);
+    let (syncs, syncing) = server.syncs().await?;
+    let (syncs, syncing) = (syncs - syncs_before, syncing.saturating_sub(syncing_before));
     let mut latencies: Vec<_> = told.iter().map(|(latency, _)| *latency).collect();
     latencies.sort_unstable();
     let messages = told.iter().map(|(_, messages)| messages).sum();
-    Ok(Measured { requests: told.len(), messages, wall, cpu, latencies })
+    Ok(Measured { requests: told.len(), messages, wall, cpu, syncs, syncing, latencies })
 }
 
 /// The machine's clock: a benchmark measures nothing else.

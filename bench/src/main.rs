@@ -44,8 +44,18 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     println!("{}", machine(&options));
     println!(
-        "{:<22}{:>10}{:>10}{:>9}{:>7}{:>9}{:>9}{:>9}{:>9}",
-        "workload", "req/s", "msg/s", "cpu us", "ratio", "p50 us", "p90 us", "p99 us", "p99.9"
+        "{:<22}{:>9}{:>9}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}",
+        "workload",
+        "req/s",
+        "msg/s",
+        "cpu us",
+        "ratio",
+        "p50 us",
+        "p90 us",
+        "p99 us",
+        "p99.9",
+        "req/sync",
+        "sync us"
     );
     let ratio = lifecycle(&options, 1).await?;
     lifecycle(&options, 10).await?;
@@ -198,7 +208,7 @@ fn row(workload: &str, measured: &Measured, floor: f64) {
     let seconds = measured.wall.max(Duration::from_micros(1)).as_secs_f64();
     let cpu = measured.cpu_per_request();
     println!(
-        "{workload:<22}{:>10.0}{:>10.0}{cpu:>9.1}{:>7.2}{:>9.0}{:>9.0}{:>9.0}{:>9.0}",
+        "{workload:<22}{:>9.0}{:>9.0}{cpu:>8.1}{:>7.2}{:>9.0}{:>9.0}{:>9.0}{:>9.0}{:>10}{:>9}",
         measured.requests as f64 / seconds,
         measured.messages as f64 / seconds,
         cpu / floor,
@@ -206,7 +216,14 @@ fn row(workload: &str, measured: &Measured, floor: f64) {
         measured.percentile(0.9),
         measured.percentile(0.99),
         measured.percentile(0.999),
+        ratio_of(measured.requests as f64, measured.syncs),
+        ratio_of(measured.syncing.as_secs_f64() * 1e6, measured.syncs),
     );
+}
+
+/// A share of something in so many syncs, where there were any.
+fn ratio_of(whole: f64, syncs: u64) -> String {
+    if syncs == 0 { "-".to_owned() } else { format!("{:.1}", whole / syncs as f64) }
 }
 
 /// The line that stands over the numbers: what machine, what mode, how many clients.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::client::Client;
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -55,6 +56,21 @@ impl Server {
         };
         // A tick is 10 ms on every Linux there is (USER_HZ).
         Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
+    }
+
+    /// The syncs to the disk so far, and the time they took. Nothing of a bare handler.
+    pub async fn syncs(&self) -> anyhow::Result<(u64, Duration)> {
+        let mut client = Client::connect(&self.address).await?;
+        let get = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        let text = String::from_utf8_lossy(client.call(get.as_bytes()).await?).into_owned();
+        let value = |name: &str| -> Option<f64> {
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        };
+        let name = "tidemill_journal_sync_duration_seconds";
+        let count = value(&format!("{name}_count")).unwrap_or_default();
+        let total = value(&format!("{name}_sum")).unwrap_or_default();
+        Ok((count as u64, Duration::from_secs_f64(total)))
     }
 
     /// Memory it holds, in KiB.
