@@ -50,7 +50,8 @@ struct Chunk {
     entries: Vec<Packed>,
 }
 
-/// Messages in order of sequence, of sending and of availability alike.
+/// Messages in order of sequence; in order of sending and of availability too, unless the clock
+/// went back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     /// None is empty.
@@ -290,6 +291,10 @@ mod tests {
         let mut line = line(3000);
         line.pop();
         line.relocate(Sequence(3000), Position::from_u64(8));
+        // As a line that is read back from a snapshot gets them.
+        for (number, position) in [(4000, 1 << 30), (4001, 16), (4002, 1 << 30)] {
+            line.push(&Entry { position: Position::from_u64(position), ..entry(number) });
+        }
         let mut ground = Ground::default();
         ground.start_counting();
         let mut total = 0;
@@ -297,7 +302,7 @@ mod tests {
             ground.settle(at, count);
             total += count;
         });
-        assert_eq!(total, 2999);
+        assert_eq!(total, 3002);
         for entry in line.iter() {
             ground.leave(entry.position, 1);
         }

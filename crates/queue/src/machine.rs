@@ -39,7 +39,8 @@ pub(crate) struct Machine {
     queues: BTreeMap<QueueNumber, Queue>,
     by_key: BTreeMap<QueueKey, QueueNumber>,
     pub(crate) ground: Ground,
-    /// The latest time that was seen. Never goes back, whatever the clock does.
+    /// What the clock showed last. Should it go back, so does this: what was to happen by the
+    /// former time happens late, but what begins now ends when it should.
     now: Timestamp,
     /// Where the shard's own section was taken that recovery began with.
     section: Position,
@@ -114,14 +115,14 @@ impl Machine {
         self.removed.get(key).map(|removed| *removed + REMOVAL_PAUSE)
     }
 
-    /// Moves time on, and the queue with it.
+    /// Sets the time, and moves the queue on to it.
     pub(crate) fn advance(
         &mut self,
         number: Option<QueueNumber>,
         now: Timestamp,
         durable: Position,
     ) {
-        self.now = self.now.max(now);
+        self.now = now;
         if let Some(queue) = number.and_then(|number| self.queues.get_mut(&number)) {
             queue.stock.advance(self.now, durable);
         }
@@ -163,7 +164,6 @@ impl Machine {
         // The end of a removed queue's records may outlive their beginning.
         let Some(queue) = self.queues.get_mut(&number) else { return };
         queue.apply(position, record, &mut self.ground);
-        self.now = self.now.max(queue.facts.latest);
         if matches!(record, Record::Removed { .. }) {
             queue.stock.clear(&mut self.ground);
             if self.by_key.get(&queue.facts.key) == Some(&number) {
@@ -191,7 +191,6 @@ impl Machine {
         }
         queue.memory.coverage.section = Some(at);
         queue.memory.coverage.size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.now = self.now.max(queue.facts.latest);
         self.by_key.insert(queue.facts.key.clone(), number);
         self.queues.insert(number, queue);
         Ok(())

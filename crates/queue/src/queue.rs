@@ -37,9 +37,6 @@ pub(crate) struct Facts {
     pub(crate) purged: Option<Timestamp>,
     /// The sequence that the next message gets.
     pub(crate) next: Sequence,
-    /// The latest time in any of its records: time does not go back behind it, whatever the
-    /// clock shows after a restart.
-    pub(crate) latest: Timestamp,
 }
 
 /// What a process knows of a queue, and the next one need not.
@@ -145,7 +142,6 @@ impl Queue {
             modified: created.at,
             purged: None,
             next: Sequence(1),
-            latest: created.at,
         };
         Self { facts, stock: Stock::default(), memory: Memory::default() }
     }
@@ -162,17 +158,14 @@ impl Queue {
             Record::Configured { at, settings, .. } => {
                 self.facts.settings = Arc::new(settings.as_ref().clone());
                 self.facts.modified = *at;
-                self.pass(*at);
             }
             Record::Tagged { at, tags, .. } => {
                 self.facts.tags = Arc::new(tags.clone());
                 self.facts.modified = *at;
-                self.pass(*at);
             }
             Record::Purged { at, .. } => {
                 self.stock.clear(ground);
                 self.facts.purged = Some(*at);
-                self.pass(*at);
             }
             Record::Message(header) => self.add(position, header, ground),
             Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
@@ -180,13 +173,11 @@ impl Queue {
                 for one in sequences {
                     self.stock.receive(*one, *at, *until);
                 }
-                self.pass(*at);
             }
             Record::Returned { at, sequences, .. } => {
                 for one in sequences {
                     self.stock.give_back(*one, *at);
                 }
-                self.pass(*at);
             }
             Record::Hidden { until, sequences, .. } => {
                 for one in sequences {
@@ -206,11 +197,6 @@ impl Queue {
         debug_assert!(sequence >= self.facts.next, "sequences ascend");
         self.stock.add(Entry { sequence, position, sent, delay }, ground);
         self.facts.next = sequence.next();
-        self.pass(sent);
-    }
-
-    fn pass(&mut self, at: Timestamp) {
-        self.facts.latest = self.facts.latest.max(at);
     }
 
     /// When somebody should look at the queue again, if nothing happens before.
@@ -245,7 +231,6 @@ impl Queue {
             modified: reader.time()?,
             purged: Some(reader.time()?).filter(|at| *at != Timestamp::NEVER),
             next: Sequence(reader.varint()?),
-            latest: reader.time()?,
         };
         let stock = Stock::read(&mut reader)?;
         reader.finish()?;
@@ -258,7 +243,7 @@ const SECTION_VERSION: u8 = 1;
 
 impl QueueView {
     /// Layout: version (u8), number, key, settings, tags, created, modified, purged (u64 ms, all
-    /// ones for never), next sequence (varint), latest time, the stock.
+    /// ones for never), next sequence (varint), the stock.
     pub(crate) fn write(self) -> Vec<u8> {
         let mut out = Vec::new();
         out.put_u8(SECTION_VERSION);
@@ -270,7 +255,6 @@ impl QueueView {
         out.put_time(self.facts.modified);
         out.put_time(self.facts.purged.unwrap_or(Timestamp::NEVER));
         out.put_varint(self.facts.next.0);
-        out.put_time(self.facts.latest);
         self.stock.write(&mut out);
         out
     }

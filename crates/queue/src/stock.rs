@@ -78,7 +78,7 @@ impl Stock {
 
     /// Moves on to `now`, with the log durable up to `durable`.
     pub(crate) fn advance(&mut self, now: Timestamp, durable: Position) {
-        self.now = self.now.max(now);
+        self.now = now;
         while let Some((entry, place)) = self.fresh.front()
             && entry.position < durable
         {
@@ -164,7 +164,8 @@ impl Stock {
 
     /// Up to `max` messages that were sent at or before `latest`.
     pub(crate) fn sent_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
-        // In each of the places messages stand in the order in which they were sent.
+        // In each of the places messages stand in the order in which they were sent. Where the
+        // clock once went back, some are kept a little longer.
         let mut old = Vec::new();
         for line in self.lines() {
             let entries = line.iter().take_while(|entry| entry.sent <= latest);

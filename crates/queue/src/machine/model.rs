@@ -46,13 +46,19 @@ struct Pond {
     purged: Option<Timestamp>,
 }
 
+/// A section: its name, where it was taken, and what it says.
+type Section = (String, Position, Vec<u8>);
+
 /// A machine, its journal, and the model beside it.
 struct Rig {
     chance: Chance,
     machine: Machine,
     log: Vec<(Position, Kind, Vec<u8>)>,
     /// The newest sections, and where they were taken.
-    sections: Vec<(String, Position, Vec<u8>)>,
+    sections: Vec<Section>,
+    /// As the engine makes one: the shard's own section, and one of every queue that was there
+    /// then, each taken then or before.
+    checkpoint: Vec<Section>,
     end: u64,
     durable: Position,
     now: Timestamp,
@@ -66,6 +72,7 @@ impl Rig {
             machine: Machine::default(),
             log: Vec::new(),
             sections: Vec::new(),
+            checkpoint: Vec::new(),
             end: 64,
             durable: Position::ZERO,
             now: Timestamp::from_millis(1_700_000_000_000),
@@ -326,17 +333,20 @@ impl Rig {
     fn take_section(&mut self) {
         let end = Position::from_u64(self.end);
         if self.dice(3) == 0 {
-            self.put(SHARD_SECTION.into(), end, self.machine.write_shard());
+            self.checkpoint = vec![(SHARD_SECTION.into(), end, self.machine.write_shard())];
+            for queue in self.machine.queues() {
+                let name = section_name(queue.facts.number);
+                let taken = self.sections.iter().find(|(other, ..)| *other == name).cloned();
+                let now = || (name, end, queue.view().write());
+                self.checkpoint.push(taken.unwrap_or_else(now));
+            }
         } else if let Some(index) = self.pond() {
             let number = self.ponds[index].number;
             let view = self.machine.queue(number).unwrap().view();
-            self.put(section_name(number), end, view.write());
+            let name = section_name(number);
+            self.sections.retain(|(other, ..)| *other != name);
+            self.sections.push((name, end, view.write()));
         }
-    }
-
-    fn put(&mut self, name: String, at: Position, bytes: Vec<u8>) {
-        self.sections.retain(|(other, ..)| *other != name);
-        self.sections.push((name, at, bytes));
     }
 
     fn compare_counts(&mut self) {
@@ -362,12 +372,12 @@ impl Rig {
         all
     }
 
-    fn refold(&self, sections: &[(String, Position, Vec<u8>)]) -> Machine {
+    fn refold(&self, sections: &[Section], from: Position) -> Machine {
         let mut machine = Machine::default();
         for (name, at, bytes) in sections {
             machine.fold_section(name, *at, bytes).unwrap();
         }
-        for (at, kind, payload) in &self.log {
+        for (at, kind, payload) in self.log.iter().filter(|(at, ..)| *at >= from) {
             let record = RecordRef { kind: *kind, version: VERSION, payload };
             machine.fold_record(*at, record).unwrap();
         }
@@ -377,17 +387,19 @@ impl Rig {
 
     fn compare_replays(&self) {
         let live = Self::bytes(&self.machine);
-        assert_eq!(Self::bytes(&self.refold(&[])), live, "from the start");
-        let alive = |name: &str| live.iter().any(|(other, _)| other == name);
-        let mut sections = self.sections.clone();
-        sections.retain(|(name, ..)| alive(name));
-        assert_eq!(Self::bytes(&self.refold(&sections)), live, "from sections");
+        assert!(Self::bytes(&self.refold(&[], Position::ZERO)) == live, "from the start");
+        if let Some(replay_from) = self.checkpoint.iter().map(|(_, at, _)| *at).min() {
+            let again = self.refold(&self.checkpoint, replay_from);
+            assert!(Self::bytes(&again) == live, "from a checkpoint and the log after it");
+        }
     }
 
-    /// A restart: everything so far is durable, and the state is what the log says.
+    /// A restart: everything so far is durable, and the state is what the checkpoint and the log
+    /// say.
     fn restart(&mut self) {
         self.durable = Position::from_u64(self.end);
-        self.machine = self.refold(&self.sections.clone());
+        let replay_from = self.checkpoint.iter().map(|(_, at, _)| *at).min();
+        self.machine = self.refold(&self.checkpoint, replay_from.unwrap_or_default());
     }
 }
 
@@ -401,11 +413,6 @@ fn play(seed: u64, steps: usize) -> Rig {
             rig.compare_replays();
         }
         if step % 1000 == 750 {
-            // Sections of queues that were removed since are no longer named.
-            let machine = &rig.machine;
-            let living: Vec<_> =
-                machine.queues().map(|queue| section_name(queue.facts.number)).collect();
-            rig.sections.retain(|(name, ..)| name == SHARD_SECTION || living.contains(name));
             rig.restart();
         }
     }

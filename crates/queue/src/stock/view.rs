@@ -83,7 +83,8 @@ fn write_entries(count: usize, entries: impl Iterator<Item = Entry>, out: &mut V
     let (mut sequence, mut sent) = (0, 0);
     for entry in entries {
         out.put_varint(entry.sequence.0 - sequence);
-        out.put_varint(entry.sent.as_millis() - sent);
+        // The clock may have gone back.
+        out.put_varint(entry.sent.as_millis().wrapping_sub(sent));
         out.put_varint(entry.position.as_u64());
         out.put_varint(entry.delay.into());
         (sequence, sent) = (entry.sequence.0, entry.sent.as_millis());
