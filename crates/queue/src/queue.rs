@@ -259,3 +259,26 @@ impl QueueView {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_while_a_section_is_made_is_not_covered_by_it() {
+        let at = Position::from_u64;
+        let mut coverage = Coverage::default();
+        coverage.note(at(8));
+        coverage.begin();
+        assert_eq!(coverage.first_after(), None);
+        coverage.note(at(80));
+        coverage.note(at(88));
+        assert_eq!((coverage.first, coverage.first_after()), (Some(at(8)), Some(at(80))));
+        coverage.abandon();
+        assert_eq!(coverage.first_after(), Some(at(8)));
+        coverage.begin();
+        coverage.note(at(96));
+        coverage.finish(at(90), 10);
+        assert_eq!((coverage.section, coverage.first), (Some(at(90)), Some(at(96))));
+    }
+}

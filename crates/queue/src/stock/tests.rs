@@ -91,3 +91,14 @@ fn a_view_reads_back_as_the_stock_it_was_taken_of() {
     let counts = again.counts();
     assert_eq!((counts.in_flight, counts.delayed, counts.oldest), (1, 2, Some(at(1))));
 }
+
+#[test]
+fn after_the_clock_went_back_what_is_hidden_stays_hidden() {
+    let (mut stock, _) = stock(&[0]);
+    stock.advance(at(100_000), DURABLE);
+    stock.advance(at(50), DURABLE);
+    stock.receive(Sequence(1), at(50), at(500));
+    assert_eq!(stock.counts().in_flight, 1);
+    stock.advance(at(500), DURABLE);
+    assert_eq!(heads(&stock), [1]);
+}
