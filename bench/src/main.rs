@@ -22,9 +22,9 @@ struct Options {
     /// Clients at once, each on its own connection
     #[arg(long, default_value_t = 32)]
     clients: usize,
-    /// Messages of each workload
-    #[arg(long, default_value_t = 100_000)]
-    messages: usize,
+    /// Messages of each workload; a queue has at most 120,000 in flight
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    messages: u32,
     /// Bytes of a message's body
     #[arg(long, default_value_t = 1024)]
     size: usize,
@@ -79,7 +79,7 @@ async fn lifecycle(options: &Options, batch: usize) -> anyhow::Result<f64> {
     let purge = json!({ "QueueUrl": QUEUE }).to_string();
     client.call(&request("/", "PurgeQueue", &purge)).await?;
 
-    let rounds = options.messages / batch / options.clients;
+    let rounds = options.messages as usize / batch / options.clients;
     let floor = repeat(&bare, options, send_request(&format!("/{answer}"), options, batch), rounds);
     let floor = floor.await?;
     row(&format!("bare, send {batch}'s bytes"), &floor, floor.cpu_per_request());
@@ -118,7 +118,7 @@ async fn repeat(
     request: Vec<u8>,
     rounds: usize,
 ) -> anyhow::Result<Measured> {
-    let batch = options.messages / rounds / options.clients;
+    let batch = options.messages as usize / rounds / options.clients;
     load::run(server, options.clients, |_, mut client| {
         let request = request.clone();
         async move {

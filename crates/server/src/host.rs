@@ -3,13 +3,14 @@
 
 use http::header::HOST;
 use http::request::Parts;
+use tidemill_services::BaseUrl;
 
 use crate::app::App;
 
-/// The scheme and host that queue URLs begin with; no slash at the end.
-pub(crate) fn base_url(app: &App, parts: &Parts) -> String {
-    if let Some(url) = &app.settings.public_url {
-        return url.clone();
+/// The scheme and host that queue URLs begin with.
+pub(crate) fn base_url<'a>(app: &'a App, parts: &'a Parts) -> BaseUrl<'a> {
+    if let Some((scheme, host)) = &app.settings.public_url {
+        return BaseUrl { scheme, host };
     }
     let header = |name: &str| {
         let value = parts.headers.get(name)?.to_str().ok()?;
@@ -21,8 +22,6 @@ pub(crate) fn base_url(app: &App, parts: &Parts) -> String {
     let ours = if app.settings.tls.is_some() { "https" } else { "http" };
     let scheme = forwarded("x-forwarded-proto").unwrap_or(ours);
     let host = forwarded("x-forwarded-host").or_else(|| header(HOST.as_str()));
-    match host {
-        Some(host) => format!("{scheme}://{host}"),
-        None => format!("{scheme}://{}", app.settings.listen),
-    }
+    // HTTP/1.0 asks for no host.
+    BaseUrl { scheme, host: host.unwrap_or("localhost") }
 }

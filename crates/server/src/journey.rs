@@ -8,20 +8,15 @@ use http::request::Parts;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use tidemill_api::{sqs, sts};
+use tidemill_api::{SERVICES, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_services::Context;
-use tidemill_sign::Presented;
-use tidemill_wire::{
-    Call, Fault, Head, Reply, Service, Unidentified, encode_fault, identify, plain_body,
-};
+use tidemill_sign::Credential;
+use tidemill_wire::{Call, Fault, Head, Reply, Unidentified, encode_fault, identify, plain_body};
 use tracing::{debug, error};
 
 use crate::app::{Answer, App};
 use crate::{body, host, verify};
-
-/// The services that we serve.
-static SERVICES: [&Service; 2] = [&sqs::SERVICE, &sts::SERVICE];
 
 /// Answers a request to an API.
 pub(crate) async fn travel(app: &App, request: Request<Incoming>) -> Answer {
@@ -65,15 +60,14 @@ async fn steps(
         .map_err(|error| unread(&head, error.into()))?;
     let plain = plain_body(&parts.headers, &raw, limit).map_err(|fault| unread(&head, fault))?;
     let signed = signed(&head, &raw);
-    let presented = Presented::of(&signed);
-    let signed_for = presented.as_ref().ok().and_then(Option::as_ref);
-    let signed_for = signed_for.map(|presented| presented.credential().service());
-    let call = identify(&SERVICES, &head, &plain, signed_for)?;
+    let claimed = Credential::claimed(&signed);
+    let signed_for = claimed.as_ref().map(Credential::service);
+    let call = identify(SERVICES, &head, &plain, signed_for)?;
     *called = Some(call);
     let refused =
         |fault| Unidentified { protocol: call.protocol, service: Some(call.service), fault };
-    let region = region(&presented);
-    let principal = verify::principal(app, &call, &signed, presented).map_err(refused)?;
+    let principal = verify::principal(app, &call, &signed, claimed.as_ref()).map_err(refused)?;
+    let region = claimed.map_or_else(Region::default, |claimed| claimed.region().clone());
     let cx = Context { principal, region, base_url: host::base_url(app, parts) };
     handle(app, &cx, &call, &head, &plain, id).await.map_err(refused)
 }
@@ -81,7 +75,7 @@ async fn steps(
 /// Decodes the request, has its service answer it, and encodes the answer.
 async fn handle(
     app: &App,
-    cx: &Context,
+    cx: &Context<'_>,
     call: &Call,
     head: &Head<'_>,
     body: &[u8],
@@ -106,17 +100,9 @@ fn signed<'a>(head: &Head<'a>, raw: &'a Bytes) -> tidemill_sign::Request<'a> {
     }
 }
 
-/// The region that the caller signed for.
-fn region(presented: &Result<Option<Presented>, tidemill_sign::Rejection>) -> Region {
-    match presented {
-        Ok(Some(presented)) => presented.credential().region().clone(),
-        Ok(None) | Err(_) => Region::default(),
-    }
-}
-
 /// Refuses a request whose body was not read, in the protocol that its head speaks.
 fn unread(head: &Head<'_>, fault: Fault) -> Unidentified {
-    match identify(&SERVICES, head, &[], None) {
+    match identify(SERVICES, head, &[], None) {
         Ok(call) => Unidentified { protocol: call.protocol, service: Some(call.service), fault },
         Err(unidentified) => Unidentified { fault, ..unidentified },
     }

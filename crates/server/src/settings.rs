@@ -162,7 +162,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) sync: SyncMode,
     pub(crate) tls: Option<TlsFiles>,
-    pub(crate) public_url: Option<String>,
+    /// Scheme and host.
+    pub(crate) public_url: Option<(String, String)>,
     pub(crate) trust_forwarded: bool,
     pub(crate) max_body: ByteSize,
     pub(crate) header_timeout: Duration,
@@ -230,13 +231,15 @@ impl Settings {
     }
 }
 
-fn checked_url(url: String) -> anyhow::Result<String> {
+fn checked_url(url: String) -> anyhow::Result<(String, String)> {
     let parsed: http::Uri = url.parse().with_context(|| format!("public-url {url:?}"))?;
     let plain = parsed.query().is_none() && parsed.path() == "/";
-    if !matches!(parsed.scheme_str(), Some("http" | "https")) || !plain {
-        bail!("public-url is a scheme and a host, such as https://queues.example.org");
+    match (parsed.scheme_str(), parsed.authority()) {
+        (Some(scheme @ ("http" | "https")), Some(host)) if plain => {
+            Ok((scheme.to_owned(), host.to_string()))
+        }
+        _ => bail!("public-url is a scheme and a host, such as https://queues.example.org"),
     }
-    Ok(url.trim_end_matches('/').to_owned())
 }
 
 fn span(text: &str) -> Result<Duration, humantime::DurationError> {
@@ -295,7 +298,8 @@ mod tests {
 
     #[test]
     fn a_public_url_is_a_scheme_and_a_host() {
-        assert_eq!(checked_url("https://a.b:1/".into()).unwrap(), "https://a.b:1");
+        let checked = checked_url("https://a.b:1/".into()).unwrap();
+        assert_eq!(checked, ("https".to_owned(), "a.b:1".to_owned()));
         for bad in ["a.b", "ftp://a.b", "http://a.b/path", "http://a.b?x"] {
             assert!(checked_url(bad.into()).is_err(), "{bad}");
         }

@@ -3,24 +3,23 @@
 use tidemill_base::AccountId;
 use tidemill_identity::account_named_by;
 use tidemill_services::Principal;
-use tidemill_sign::{Presented, Rejection, Request, Window};
+use tidemill_sign::{Credential, Presented, Rejection, Request, Window};
 use tidemill_wire::{Call, Fault, Protocol, fault};
 
 use crate::app::App;
 
-/// Finds out who signed `request`.
+/// Finds out who signed `request`; `claimed` is who says so.
 pub(crate) fn principal(
     app: &App,
     call: &Call,
     request: &Request<'_>,
-    presented: Result<Option<Presented>, Rejection>,
+    claimed: Option<&Credential>,
 ) -> Result<Principal, Fault> {
     if !app.identity.has_credentials() {
-        let key = presented.ok().flatten();
-        let key = key.as_ref().map(|presented| presented.credential().key_id());
-        return Ok(Principal::Anyone(key.map_or(AccountId::DEFAULT, account_named_by)));
+        let account = claimed.map(|credential| account_named_by(credential.key_id()));
+        return Ok(Principal::Anyone(account.unwrap_or(AccountId::DEFAULT)));
     }
-    let presented = presented.map_err(|rejection| refusal(&rejection))?;
+    let presented = Presented::of(request).map_err(|rejection| refusal(&rejection))?;
     let Some(presented) = presented else {
         return Err(Fault::new(&fault::MISSING_TOKEN, "Request is missing Authentication Token"));
     };

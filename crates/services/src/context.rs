@@ -29,18 +29,33 @@ impl fmt::Display for Principal {
     }
 }
 
+/// Scheme and host that a client used. Queue URLs begin with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseUrl<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The host, with its port if it has one.
+    pub host: &'a str,
+}
+
+impl fmt::Display for BaseUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)
+    }
+}
+
 /// A request's surroundings.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub struct Context<'a> {
     /// Who asks.
     pub principal: Principal,
     /// The region that the caller signed for, or the default one.
     pub region: Region,
-    /// Scheme and host that the client used, which the queue URLs carry; no slash at the end.
-    pub base_url: String,
+    /// Where the client found us.
+    pub base_url: BaseUrl<'a>,
 }
 
-impl Context {
+impl Context<'_> {
     /// The account that the caller acts in.
     pub const fn account(&self) -> AccountId {
         self.principal.account()

@@ -7,5 +7,5 @@ mod context;
 pub mod sqs;
 pub mod sts;
 
-pub use context::{Context, Principal};
+pub use context::{BaseUrl, Context, Principal};
 pub use sqs::Sqs;

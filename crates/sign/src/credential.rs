@@ -1,8 +1,11 @@
 //! A credential as it is presented: an access key's id and the scope it signed for.
 
+use http::header::AUTHORIZATION;
 use tidemill_base::Region;
 
+use crate::canonical::parameters;
 use crate::rejection::Rejection;
+use crate::request::Request;
 
 /// What closes every scope of this version of the signature.
 pub(crate) const TERMINATOR: &str = "aws4_request";
@@ -43,6 +46,24 @@ impl Credential {
         Ok(Self { text: text.to_owned(), ends, region })
     }
 
+    /// The credential that a request claims, wherever it stands, with nothing verified; `None` if
+    /// there is none, or none that can be read. For those who ask nobody who they are, and much
+    /// cheaper than [`crate::Presented::of`].
+    pub fn claimed(request: &Request<'_>) -> Option<Self> {
+        let Some(authorization) = request.headers.get(AUTHORIZATION) else {
+            let mut parameters = parameters(request.query);
+            let (_, text) = parameters.find(|(name, _)| name == b"X-Amz-Credential")?;
+            return Self::parse(str::from_utf8(&text).ok()?).ok();
+        };
+        let text = authorization.to_str().ok()?;
+        // Every client that we know begins so; a search takes longer.
+        let rest = match text.strip_prefix("AWS4-HMAC-SHA256 Credential=") {
+            Some(rest) => rest,
+            None => text.split_once("Credential=")?.1,
+        };
+        Self::parse(rest.split(',').next()?.trim()).ok()
+    }
+
     /// The access key's id.
     pub fn key_id(&self) -> &str {
         &self.text[..self.ends[0]]
@@ -76,7 +97,10 @@ impl Credential {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue, Method};
+
     use super::*;
+    use crate::request::Payload;
 
     #[test]
     fn a_credential_has_five_parts() {
@@ -96,6 +120,26 @@ mod tests {
             let refused = Credential::parse(bad);
             assert!(matches!(refused, Err(Rejection::MalformedCredential { .. })), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_claimed_credential_is_found_in_the_header_and_in_the_query() {
+        let claimed = |query: &str, authorization: Option<&str>| {
+            let value = authorization.map(|text| HeaderValue::from_str(text).unwrap());
+            let headers: HeaderMap =
+                value.map(|value| (AUTHORIZATION, value)).into_iter().collect();
+            let payload = Payload::Body(b"");
+            let request =
+                Request { method: &Method::GET, path: "/", query, headers: &headers, payload };
+            Credential::claimed(&request).map(|credential| credential.key_id().to_owned())
+        };
+        let header = "AWS4-HMAC-SHA256 Credential=AKID/20150830/r/s/aws4_request, Signature=0";
+        assert_eq!(claimed("", Some(header)).as_deref(), Some("AKID"));
+        let query = "a=b&X-Amz-Credential=QID%2F20150830%2Fr%2Fs%2Faws4_request";
+        assert_eq!(claimed(query, None).as_deref(), Some("QID"));
+        assert_eq!(claimed("", None), None);
+        assert_eq!(claimed("", Some("Basic x")), None);
+        assert_eq!(claimed("", Some("AWS4-HMAC-SHA256 Credential=a/b")), None);
     }
 
     #[test]

@@ -239,7 +239,8 @@ impl Driver for FileDriver {
         let end = offset + bytes.len() as u64;
         let written = file.write_all_at(bytes, offset);
         let written = written.and_then(|()| self.fill_ahead(id, &file, end));
-        written.map_err(during("write to", &self.segment_path(id)))
+        // The path is put together only for an error: this is done for every batch.
+        written.map_err(|error| during("write to", &self.segment_path(id))(error))
     }
 
     fn sync(&self) -> Outcome<()> {
@@ -262,7 +263,8 @@ impl Driver for FileDriver {
                 }
                 Err(error) => return Err(error),
             };
-            file.sync_data().map_err(during("sync", &self.segment_path(id)))?;
+            let synced = file.sync_data();
+            synced.map_err(|error| during("sync", &self.segment_path(id))(error))?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::{Sqs, batch, fault};
 
 pub(super) async fn one(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: ChangeMessageVisibilityRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
@@ -33,7 +33,7 @@ pub(super) async fn one(
 
 pub(super) async fn batch(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;

@@ -12,7 +12,7 @@ use super::{Sqs, attributes, fault, tags};
 
 pub(super) async fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: CreateQueueRequest,
 ) -> Result<CreateQueueResult, Fault> {
     let name = name(&request.queue_name)?;
@@ -21,7 +21,7 @@ pub(super) async fn handle(
     let change = attributes::read(&given)?;
     let tags = tags::read(request.tags.unwrap_or_default())?;
     let key = QueueKey { account: cx.account(), region: cx.region.clone(), name };
-    let url = QueueUrl { base: &cx.base_url, key: &key }.to_string();
+    let url = QueueUrl { base: cx.base_url, key: &key }.to_string();
     let created = sqs.engine.create(key, change, tags).await;
     created.map_err(|it| fault::of(it, ""))?;
     Ok(CreateQueueResult { queue_url: Some(url) })

@@ -13,7 +13,7 @@ use super::{Sqs, batch, fault};
 
 pub(super) async fn one(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: DeleteMessageRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
@@ -29,7 +29,7 @@ pub(super) async fn one(
 
 pub(super) async fn batch(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: DeleteMessageBatchRequest,
 ) -> Result<DeleteMessageBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;

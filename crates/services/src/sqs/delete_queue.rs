@@ -9,7 +9,7 @@ use super::{Sqs, fault};
 
 pub(super) async fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: DeleteQueueRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;

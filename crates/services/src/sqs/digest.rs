@@ -46,7 +46,9 @@ fn part(digest: &mut Md5, bytes: &[u8]) {
 
 /// A digest as it stands on the wire: 32 lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(digest: &Digest) -> String {
-    hex::encode(digest)
+    let mut text = [0; 32];
+    hex::encode_to_slice(digest, &mut text).expect("two digits a byte");
+    str::from_utf8(&text).expect("digits are UTF-8").to_owned()
 }
 
 #[cfg(test)]

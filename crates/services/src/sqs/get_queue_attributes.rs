@@ -9,7 +9,7 @@ use super::{Sqs, attributes, fault};
 
 pub(super) fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: GetQueueAttributesRequest,
 ) -> Result<GetQueueAttributesResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;

@@ -11,7 +11,7 @@ use super::{Sqs, create_queue, fault};
 
 pub(super) fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: GetQueueUrlRequest,
 ) -> Result<GetQueueUrlResult, Fault> {
     let name = create_queue::name(&request.queue_name)?;
@@ -20,6 +20,6 @@ pub(super) fn handle(
         Some(owner) => owner.parse().map_err(|_| fault::no_such_queue())?,
     };
     let (_, key) = sqs.named(cx, QueueKey { account, region: cx.region.clone(), name })?;
-    let url = QueueUrl { base: &cx.base_url, key: &key }.to_string();
+    let url = QueueUrl { base: cx.base_url, key: &key }.to_string();
     Ok(GetQueueUrlResult { queue_url: Some(url) })
 }

@@ -9,7 +9,7 @@ use super::{Sqs, fault};
 
 pub(super) fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: ListQueueTagsRequest,
 ) -> Result<ListQueueTagsResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;

@@ -15,7 +15,7 @@ const PAGE: usize = 1000;
 
 pub(super) fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: ListQueuesRequest,
 ) -> Result<ListQueuesResult, Fault> {
     let page = request.max_results.map(page).transpose()?;
@@ -33,7 +33,7 @@ pub(super) fn handle(
     let last = keys.last().map(|key| key.name.to_string());
     let next_token = last.filter(|_| more && page.is_some());
     let urls: Vec<_> =
-        keys.iter().map(|key| QueueUrl { base: &cx.base_url, key }.to_string()).collect();
+        keys.iter().map(|key| QueueUrl { base: cx.base_url, key }.to_string()).collect();
     Ok(ListQueuesResult { queue_urls: (!urls.is_empty()).then_some(urls), next_token })
 }
 

@@ -47,7 +47,7 @@ impl Sqs {
     }
 
     /// Answers one request.
-    pub async fn handle(&self, cx: &Context, request: Request) -> Result<Response, Fault> {
+    pub async fn handle(&self, cx: &Context<'_>, request: Request) -> Result<Response, Fault> {
         use {Request as Q, Response as A};
         Ok(match request {
             Q::SendMessage(it) => A::SendMessage(send_message::one(self, cx, it).await?),
@@ -110,7 +110,7 @@ impl Sqs {
     }
 
     /// The queue that a caller's QueueUrl means, if the caller may use it.
-    fn queue(&self, cx: &Context, url: &str) -> Result<(QueueId, QueueKey), Fault> {
+    fn queue(&self, cx: &Context<'_>, url: &str) -> Result<(QueueId, QueueKey), Fault> {
         if url.is_empty() {
             return Err(fault::missing_parameter("QueueUrl"));
         }
@@ -120,7 +120,7 @@ impl Sqs {
     }
 
     /// The queue of this name, if the caller may use it.
-    fn named(&self, cx: &Context, key: QueueKey) -> Result<(QueueId, QueueKey), Fault> {
+    fn named(&self, cx: &Context<'_>, key: QueueKey) -> Result<(QueueId, QueueKey), Fault> {
         // Without policies a queue is its own account's alone; an open service asks nobody.
         if matches!(&cx.principal, Principal::Root(account) if *account != key.account) {
             return Err(fault::access_denied(&cx.principal));

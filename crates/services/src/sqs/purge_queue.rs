@@ -10,7 +10,7 @@ use super::{Sqs, fault};
 
 pub(super) async fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: PurgeQueueRequest,
 ) -> Result<(), Fault> {
     let (id, key) = sqs.queue(cx, &request.queue_url)?;

@@ -9,14 +9,15 @@ use std::fmt;
 use tidemill_base::{AccountId, QueueName, Region};
 use tidemill_queue::QueueKey;
 
+use crate::context::BaseUrl;
+
 /// Not a way to name a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadQueueUrl;
 
 /// A queue's URL, to be written.
 pub(crate) struct QueueUrl<'a> {
-    /// Scheme and host, without a slash at the end.
-    pub(crate) base: &'a str,
+    pub(crate) base: BaseUrl<'a>,
     pub(crate) key: &'a QueueKey,
 }
 
@@ -88,7 +89,8 @@ mod tests {
     fn a_written_url_reads_back() {
         for region in ["us-east-1", "eu-west-1"] {
             let key = key("123456789012", region, "orders");
-            let url = QueueUrl { base: "http://localhost:4566", key: &key }.to_string();
+            let base = BaseUrl { scheme: "http", host: "localhost:4566" };
+            let url = QueueUrl { base, key: &key }.to_string();
             let read = read(&url, AccountId::DEFAULT, &region.parse().unwrap());
             assert_eq!(read, Ok(key), "{url}");
         }

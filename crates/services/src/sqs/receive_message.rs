@@ -18,7 +18,7 @@ const LONGEST_WAIT: i32 = 20;
 
 pub(super) async fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: ReceiveMessageRequest,
 ) -> Result<ReceiveMessageResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;

@@ -20,7 +20,7 @@ const TRACE_HEADER: &str = "AWSTraceHeader";
 
 pub(super) async fn one(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: SendMessageRequest,
 ) -> Result<SendMessageResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
@@ -52,7 +52,7 @@ pub(super) async fn one(
 
 pub(super) async fn batch(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
@@ -116,7 +116,7 @@ impl Entry {
 
 /// Checks one entry; adds its size to `total` even if it is too large for its queue.
 fn check_entry(
-    cx: &Context,
+    cx: &Context<'_>,
     settings: &Settings,
     entry: SendMessageBatchRequestEntry,
     total: &mut u64,

@@ -9,7 +9,7 @@ use super::{Sqs, attributes, fault};
 
 pub(super) async fn handle(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: SetQueueAttributesRequest,
 ) -> Result<(), Fault> {
     let (id, key) = sqs.queue(cx, &request.queue_url)?;

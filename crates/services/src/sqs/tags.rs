@@ -14,7 +14,11 @@ const MOST: usize = 50;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-pub(super) async fn add(sqs: &Sqs, cx: &Context, request: TagQueueRequest) -> Result<(), Fault> {
+pub(super) async fn add(
+    sqs: &Sqs,
+    cx: &Context<'_>,
+    request: TagQueueRequest,
+) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
     let tags = read(request.tags)?;
     let described = sqs.engine.describe(id);
@@ -26,7 +30,7 @@ pub(super) async fn add(sqs: &Sqs, cx: &Context, request: TagQueueRequest) -> Re
 
 pub(super) async fn remove(
     sqs: &Sqs,
-    cx: &Context,
+    cx: &Context<'_>,
     request: UntagQueueRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;

@@ -6,7 +6,7 @@ use tidemill_wire::{Fault, fault};
 use crate::context::Context;
 
 /// Answers one request.
-pub fn handle(cx: &Context, request: &Request) -> Result<Response, Fault> {
+pub fn handle(cx: &Context<'_>, request: &Request) -> Result<Response, Fault> {
     match request {
         Request::GetCallerIdentity(_) => Ok(Response::GetCallerIdentity(caller_identity(cx))),
         Request::AssumeRole(_)
@@ -19,7 +19,7 @@ pub fn handle(cx: &Context, request: &Request) -> Result<Response, Fault> {
     }
 }
 
-fn caller_identity(cx: &Context) -> GetCallerIdentityResponse {
+fn caller_identity(cx: &Context<'_>) -> GetCallerIdentityResponse {
     let account = cx.account().to_string();
     GetCallerIdentityResponse {
         // A root's user id is its account's.

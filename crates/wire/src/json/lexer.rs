@@ -139,8 +139,8 @@ impl<'a> Lexer<'a> {
         self.expect(b'"')?;
         let rest = &self.bytes()[self.at..];
         let length = memchr2(b'"', b'\\', rest).ok_or_else(|| self.wrong("the end of a string"))?;
-        // Counting has no way out of its loop, which lets the compiler make it wide.
-        if rest[..length].iter().filter(|byte| **byte < 0x20).count() > 0 {
+        // No way out of the loop half-way, which lets the compiler make it wide.
+        if rest[..length].iter().fold(false, |found, byte| found | (*byte < 0x20)) {
             return Err(control());
         }
         let run = &self.text[self.at..self.at + length];

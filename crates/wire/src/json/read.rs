@@ -9,8 +9,8 @@ use crate::decode::{Decoder, Read, Unreadable, VisitEntry, VisitItem, VisitMembe
 use crate::schema::{Member, TimeFormat};
 use crate::text;
 
-/// A JSON body being read. A value of another kind than the model's is refused, as AWS does; it
-/// does not take `"5"` for 5.
+/// A JSON body being read. A value of another kind than the model's is refused, as AWS does: it
+/// does not take `"5"` for 5. It does take 5 for `"5"`, and `true` for `"true"`.
 pub(crate) struct JsonDecoder<'a> {
     lexer: Lexer<'a>,
     violations: Violations,
@@ -107,10 +107,13 @@ impl Decoder for JsonDecoder<'_> {
     }
 
     fn string(&mut self, _: &'static Member) -> Read<String> {
-        if self.lexer.peek() != b'"' {
-            return Err(self.mismatch("a String"));
+        match self.lexer.peek() {
+            b'"' => self.lexer.string().map(String::from),
+            b't' | b'f' => self.lexer.boolean().map(|boolean| boolean.to_string()),
+            b'-' | b'0'..=b'9' => self.lexer.number().map(str::to_owned),
+            b'{' => Err(Unreadable("Start of structure or map found where not expected.".into())),
+            _ => Err(self.mismatch("a String")),
         }
-        self.lexer.string().map(String::from)
     }
 
     fn blob(&mut self, _: &'static Member) -> Read<Bytes> {
