@@ -23,7 +23,7 @@ struct Options {
     #[arg(long, default_value_t = 32)]
     clients: usize,
     /// Messages of each workload; a queue has at most 120,000 in flight
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    #[arg(long, default_value_t = 100_000, value_parser = messages)]
     messages: u32,
     /// Bytes of a message's body
     #[arg(long, default_value_t = 1024)]
@@ -37,6 +37,12 @@ struct Options {
     /// Fail if a single SendMessage costs more than this many times the bare handler's
     #[arg(long)]
     at_most: Option<f64>,
+}
+
+/// Reads a number of messages.
+fn messages(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=120_000).contains(number));
+    number.ok_or_else(|| "from 1 to 120000".to_owned())
 }
 
 #[tokio::main]

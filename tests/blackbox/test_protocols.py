@@ -65,9 +65,8 @@ def test_an_old_client_takes_a_message_through_its_life_by_query(shared):
     handle = text(tree, *message, "ReceiptHandle")
     status, tree = query(shared, path, Action="DeleteMessage", ReceiptHandle=handle)
     assert (status, tree.tag) == (200, f"{NAMESPACE}DeleteMessageResponse")
-    status, tree = query(
-        shared, Action="GetQueueAttributes", QueueUrl=url, **{"AttributeName.1": "VisibilityTimeout"}
-    )
+    wanted = {"AttributeName.1": "VisibilityTimeout"}
+    status, tree = query(shared, Action="GetQueueAttributes", QueueUrl=url, **wanted)
     assert text(tree, "GetQueueAttributesResult", "Attribute", "Value") == "12"
     query(shared, path, Action="DeleteQueue")
 

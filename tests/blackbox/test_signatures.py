@@ -137,7 +137,11 @@ def test_an_expired_query_string_is_refused(locked, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "skew, words", [({"minutes": 20}, "Signature expired: "), ({"minutes": -20}, "Signature not yet current: ")]
+    "skew, words",
+    [
+        ({"minutes": 20}, "Signature expired: "),
+        ({"minutes": -20}, "Signature not yet current: "),
+    ],
 )
 def test_a_clock_that_is_wrong_is_told_so(locked, monkeypatch, skew, words):
     service, key, secret = locked

@@ -276,7 +276,8 @@ def test_attributes_can_be_set_and_take_effect(shared, sqs, queue):
         "InvalidParameterValue", sqs.send_message, QueueUrl=queue, MessageBody="x" * 1025
     )
     assert message.endswith("Message must be shorter than 1024 bytes.")
-    for name, value in [("VisibilityTimeout", "43201"), ("DelaySeconds", "901"), ("DelaySeconds", "x")]:
+    bad = [("VisibilityTimeout", "43201"), ("DelaySeconds", "901"), ("DelaySeconds", "x")]
+    for name, value in bad:
         refused(
             "InvalidAttributeValue",
             sqs.set_queue_attributes,

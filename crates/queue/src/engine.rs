@@ -108,8 +108,13 @@ impl Engine {
 }
 
 impl Inner {
+    /// A panic while the state moved leaves it unfit for use, and whoever looked at it next would
+    /// go on with half of a change. The process ends instead: its next start folds the journal.
     fn lock(&self) -> std::sync::MutexGuard<'_, Shard> {
-        self.shard.lock().expect("a panic while the state moved leaves it unfit for use")
+        self.shard.lock().unwrap_or_else(|_| {
+            tracing::error!("a task failed while the queues' state moved; ending the process");
+            std::process::abort()
+        })
     }
 
     fn note_damage(&self) {

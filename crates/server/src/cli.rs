@@ -94,6 +94,7 @@ pub(crate) struct Check {
 
 /// Where the service is, and as whom to speak to it.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_field_names, reason = "it is the name of the flag and of AWS's variable")]
 pub(crate) struct Endpoint {
     /// Address of the service
     #[arg(

@@ -97,13 +97,10 @@ fn clock(app: &App, body: &Bytes) -> Result<Value, Refused> {
     let Move { advance } = parse(body)?;
     let span = humantime::parse_duration(&advance)
         .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
-    match app.clock.advance(span) {
-        Some(now) => Ok(json!({ "now": now.as_millis() })),
-        None => {
-            let why = "the clock is the machine's: start the service with --clock manual";
-            Err(Refused(StatusCode::CONFLICT, why.to_owned()))
-        }
-    }
+    let why = "the clock is the machine's: start the service with --clock manual";
+    let now = app.clock.advance(span);
+    let now = now.ok_or_else(|| Refused(StatusCode::CONFLICT, why.to_owned()))?;
+    Ok(json!({ "now": now.as_millis() }))
 }
 
 /// `POST /_tidemill/reset`: an empty service.

@@ -196,7 +196,7 @@ impl Settings {
             data_dir: given.data_dir.unwrap_or_else(|| DATA_DIR.into()),
             sync: given.sync.unwrap_or(SyncMode::Durable),
             tls,
-            public_url: given.public_url.map(checked_url).transpose()?,
+            public_url: given.public_url.as_deref().map(checked_url).transpose()?,
             trust_forwarded: given.trust_forwarded.unwrap_or(false),
             max_body: given.max_body.unwrap_or(ByteSize::mib(8)),
             header_timeout: given.header_timeout.unwrap_or(Duration::from_secs(10)),
@@ -231,7 +231,7 @@ impl Settings {
     }
 }
 
-fn checked_url(url: String) -> anyhow::Result<(String, String)> {
+fn checked_url(url: &str) -> anyhow::Result<(String, String)> {
     let parsed: http::Uri = url.parse().with_context(|| format!("public-url {url:?}"))?;
     let plain = parsed.query().is_none() && parsed.path() == "/";
     match (parsed.scheme_str(), parsed.authority()) {
@@ -298,10 +298,10 @@ mod tests {
 
     #[test]
     fn a_public_url_is_a_scheme_and_a_host() {
-        let checked = checked_url("https://a.b:1/".into()).unwrap();
+        let checked = checked_url("https://a.b:1/").unwrap();
         assert_eq!(checked, ("https".to_owned(), "a.b:1".to_owned()));
         for bad in ["a.b", "ftp://a.b", "http://a.b/path", "http://a.b?x"] {
-            assert!(checked_url(bad.into()).is_err(), "{bad}");
+            assert!(checked_url(bad).is_err(), "{bad}");
         }
     }
 }

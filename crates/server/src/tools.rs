@@ -71,8 +71,8 @@ impl Sender<'_> {
         let bodies = std::mem::take(&mut self.batch);
         self.bytes = 0;
         let count = bodies.len();
-        let entry = |(id, body): (usize, String)| self.entry(id, body);
-        let entries: Vec<Value> = bodies.into_iter().enumerate().map(entry).collect();
+        let entry = |(id, body): (usize, &String)| self.entry(id, body);
+        let entries: Vec<Value> = bodies.iter().enumerate().map(entry).collect();
         let parameters = json!({ "QueueUrl": self.send.queue, "Entries": entries });
         let answer = self.client.sqs("SendMessageBatch", &parameters)?;
         if let Some(failed) = answer["Failed"].get(0) {
@@ -84,7 +84,7 @@ impl Sender<'_> {
         Ok(())
     }
 
-    fn entry(&self, id: usize, body: String) -> Value {
+    fn entry(&self, id: usize, body: &str) -> Value {
         let mut entry = json!({ "Id": id.to_string(), "MessageBody": body });
         if let Some(delay) = self.send.delay {
             entry["DelaySeconds"] = json!(delay.as_secs());
@@ -137,8 +137,9 @@ pub(crate) fn receive(receive: &Receive) -> anyhow::Result<()> {
 }
 
 fn delete(client: &Client, queue: &str, received: &[Value]) -> anyhow::Result<()> {
-    let entry = |(id, message): (usize, &Value)| json!({ "Id": id.to_string(), "ReceiptHandle": message["ReceiptHandle"] });
-    let entries: Vec<Value> = received.iter().enumerate().map(entry).collect();
+    let handles = received.iter().map(|message| &message["ReceiptHandle"]);
+    let entry = |(id, handle)| json!({ "Id": format!("{id}"), "ReceiptHandle": handle });
+    let entries: Vec<Value> = handles.enumerate().map(entry).collect();
     let parameters = json!({ "QueueUrl": queue, "Entries": entries });
     let answer = client.sqs("DeleteMessageBatch", &parameters)?;
     match answer["Failed"].get(0) {

@@ -12,7 +12,7 @@ use super::{Sqs, create_queue, fault};
 pub(super) fn handle(
     sqs: &Sqs,
     cx: &Context<'_>,
-    request: GetQueueUrlRequest,
+    request: &GetQueueUrlRequest,
 ) -> Result<GetQueueUrlResult, Fault> {
     let name = create_queue::name(&request.queue_name)?;
     let account = match request.queue_owner_aws_account_id.as_deref() {

@@ -10,7 +10,7 @@ use super::{Sqs, fault};
 pub(super) fn handle(
     sqs: &Sqs,
     cx: &Context<'_>,
-    request: ListQueueTagsRequest,
+    request: &ListQueueTagsRequest,
 ) -> Result<ListQueueTagsResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
     let described = sqs.engine.describe(id);

@@ -144,13 +144,10 @@ mod tests {
         assert_eq!(delay(900).unwrap(), Duration::from_mins(15));
         for bad in [-1, 901, i32::MIN] {
             let message = delay(bad).unwrap_err().message.to_string();
-            assert_eq!(
-                message,
-                format!(
-                    "Value {bad} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be \
-                 >= 0 and <= 900."
-                )
-            );
+            let reason = "DelaySeconds must be >= 0 and <= 900.";
+            let told =
+                format!("Value {bad} for parameter DelaySeconds is invalid. Reason: {reason}");
+            assert_eq!(message, told);
         }
     }
 }

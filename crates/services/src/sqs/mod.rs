@@ -80,7 +80,7 @@ impl Sqs {
                 purge_queue::handle(self, cx, it).await?;
                 A::PurgeQueue
             }
-            Q::GetQueueUrl(it) => A::GetQueueUrl(get_queue_url::handle(self, cx, it)?),
+            Q::GetQueueUrl(it) => A::GetQueueUrl(get_queue_url::handle(self, cx, &it)?),
             Q::ListQueues(it) => A::ListQueues(list_queues::handle(self, cx, it)?),
             Q::GetQueueAttributes(it) => {
                 A::GetQueueAttributes(get_queue_attributes::handle(self, cx, it)?)
@@ -97,7 +97,7 @@ impl Sqs {
                 tags::remove(self, cx, it).await?;
                 A::UntagQueue
             }
-            Q::ListQueueTags(it) => A::ListQueueTags(list_queue_tags::handle(self, cx, it)?),
+            Q::ListQueueTags(it) => A::ListQueueTags(list_queue_tags::handle(self, cx, &it)?),
             Q::AddPermission(_)
             | Q::RemovePermission(_)
             | Q::ListDeadLetterSourceQueues(_)
@@ -125,7 +125,7 @@ impl Sqs {
         if matches!(&cx.principal, Principal::Root(account) if *account != key.account) {
             return Err(fault::access_denied(&cx.principal));
         }
-        let id = self.engine.find(&key).ok_or_else(|| fault::no_such_queue())?;
+        let id = self.engine.find(&key).ok_or_else(fault::no_such_queue)?;
         Ok((id, key))
     }
 }
