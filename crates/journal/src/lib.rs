@@ -19,6 +19,7 @@ mod group;
 mod journal;
 mod ledger;
 mod options;
+mod pace;
 mod position;
 mod read;
 mod recent;

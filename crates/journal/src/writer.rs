@@ -3,7 +3,8 @@
 //! Two locks. `writing` is held while a batch is taken and handed to the driver, so batches reach
 //! it in order; `shared` is held only to touch memory, so an append never waits for the disk.
 //! `writing` comes first. A sync holds neither: appends and writes go on meanwhile, and what has
-//! gathered is the next batch. That is all the batching there is, and it needs no timer.
+//! gathered is the next batch. Where many wait at a time, the sync thread gives the rest of them a
+//! moment to join in: see `pace`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::driver::Driver;
 use crate::error::{PoisonCause, Poisoned, ReadError};
 use crate::frame::Codec;
 use crate::group::{Appended, Group};
+use crate::pace::Pace;
 use crate::read;
 use crate::recent::Recent;
 use crate::record::Record;
@@ -60,6 +62,8 @@ struct Shared {
     tail: Tail,
     /// Somebody waits for durability up to here.
     wanted: u64,
+    /// How many began to wait for durability since the last batch was closed.
+    waiting: usize,
     rest: Rest,
     stop: bool,
 }
@@ -71,6 +75,8 @@ enum Rest {
     No,
     /// Waits, to let what nobody is waiting for gather.
     Lingers,
+    /// Waits a moment, to let this many gather who wait.
+    Gathers(usize),
     /// Waits until there is something.
     Sleeps,
 }
@@ -80,7 +86,7 @@ impl Writer {
         let codec = Codec { salt: found.root.salt };
         let (size, end) = (byte_size(&found.root), found.tail);
         let tail = Tail::new(codec, size.as_u64(), found.epoch.0, end, found.segments);
-        let shared = Shared { tail, wanted: end, rest: Rest::No, stop: false };
+        let shared = Shared { tail, wanted: end, waiting: 0, rest: Rest::No, stop: false };
         Self {
             driver,
             codec,
@@ -192,7 +198,13 @@ impl Writer {
         if self.watermark.durable() < upto_bytes {
             let mut shared = self.shared();
             shared.wanted = shared.wanted.max(upto_bytes);
-            if shared.rest != Rest::No {
+            shared.waiting += 1;
+            let enough = match shared.rest {
+                Rest::No => false,
+                Rest::Gathers(number) => shared.waiting >= number,
+                Rest::Lingers | Rest::Sleeps => true,
+            };
+            if enough {
                 shared.rest = Rest::No;
                 self.work.notify_one();
             }
@@ -314,15 +326,14 @@ impl Writer {
 
     /// The sync thread: until it is told to stop, or may not go on.
     fn run(&self, checkpoints: &Checkpoints) {
+        let mut pace = Pace::default();
         loop {
             let stop = self.rest();
             if self.watermark.poison().is_some() {
                 return;
             }
-            // Whoever is just about to append goes first, if they wait for this very core: one
-            // sync for more of them is the cheapest thing there is. Costs nothing when none does.
-            std::thread::yield_now();
-            let end = self.with_tail(|tail| tail.end());
+            let end = self.close_batch(&mut pace);
+            let began = self.clock.monotonic();
             let done = match self.mode {
                 SyncMode::Written if !stop => self.write(end),
                 _ => self.sync(end),
@@ -330,6 +341,7 @@ impl Writer {
             if done.is_err() {
                 return;
             }
+            pace.synced(self.clock.monotonic().saturating_sub(began), self.shared().waiting);
             self.advance();
             if stop {
                 let cause = match checkpoints.sign_off(self) {
@@ -368,6 +380,26 @@ impl Writer {
                 shared = self.work.wait(shared).unwrap_or_else(PoisonError::into_inner);
             }
         }
+    }
+
+    /// Lets more requests join the next sync, if the pace says so, and says where it ends.
+    fn close_batch(&self, pace: &mut Pace) -> u64 {
+        let mut shared = self.shared();
+        if let (SyncMode::Durable, Some((number, moment))) = (self.mode, pace.gathering()) {
+            let until = self.clock.monotonic() + moment;
+            while shared.waiting < number && !shared.stop {
+                let left = until.saturating_sub(self.clock.monotonic());
+                if left.is_zero() {
+                    break;
+                }
+                shared.rest = Rest::Gathers(number);
+                let waited = self.work.wait_timeout(shared, left);
+                (shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            }
+            shared.rest = Rest::No;
+        }
+        pace.serves = std::mem::take(&mut shared.waiting);
+        shared.tail.end()
     }
 
     fn advance(&self) {

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::app::App;
+use crate::workers::Workers;
 
 /// How long to rest when no connection can be taken, for want of file descriptors mostly.
 const BREATHER: Duration = Duration::from_millis(50);
@@ -23,6 +24,7 @@ const BREATHER: Duration = Duration::from_millis(50);
 /// Serves until `stop`, then lets the requests in flight finish, as long as the settings say.
 pub(crate) async fn serve(
     app: Arc<App>,
+    workers: &Workers,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     stop: impl Future<Output = ()>,
@@ -37,7 +39,8 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 let app = Arc::clone(&app);
-                tokio::spawn(connection(app, stream, tls.clone(), graceful.watcher()));
+                let worker = workers.next();
+                worker.spawn(connection(app, stream.into_std(), tls.clone(), graceful.watcher()));
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
@@ -54,8 +57,15 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(app: Arc<App>, stream: TcpStream, tls: Option<TlsAcceptor>, watcher: Watcher) {
+async fn connection(
+    app: Arc<App>,
+    stream: io::Result<std::net::TcpStream>,
+    tls: Option<TlsAcceptor>,
+    watcher: Watcher,
+) {
     let served = async {
+        // From here on this thread is told when the socket has something to read.
+        let stream = TcpStream::from_std(stream?)?;
         // Answers are small and whole: waiting to fill a packet only adds latency.
         stream.set_nodelay(true)?;
         match tls {

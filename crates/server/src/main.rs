@@ -21,6 +21,7 @@ mod settings;
 mod tls;
 mod tools;
 mod verify;
+mod workers;
 
 use std::process::ExitCode;
 

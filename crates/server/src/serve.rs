@@ -11,23 +11,23 @@ use tracing::{error, info};
 
 use crate::app::App;
 use crate::settings::{ClockKind, Settings};
+use crate::workers::Workers;
 use crate::{data, listen, logs, tls};
 
 /// Runs the service until it is told to stop.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
     logs::start(&settings.log, settings.log_format)?;
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all().thread_name("tidemill");
-    if let Some(threads) = settings.threads {
-        runtime.worker_threads(threads);
-    }
-    runtime.build().context("cannot start the threads")?.block_on(serve(settings))
+    // This thread takes connections and keeps the time; the workers do the rest.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().context("cannot start the main thread")?;
+    runtime.block_on(serve(settings))
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
     let app = Arc::new(open(settings)?);
     let settings = &app.settings;
+    let workers = Workers::start(settings.threads).context("cannot start the serving threads")?;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!("cannot listen on {}: is another service there? (see --listen)", settings.listen)
     })?;
@@ -44,7 +44,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let timer = tokio::spawn(app.engine.clone().run());
     let stop = until_told(timer);
     let mut failed = None;
-    listen::serve(Arc::clone(&app), listener, tls, async { failed = stop.await.err() }).await;
+    let stop = async { failed = stop.await.err() };
+    listen::serve(Arc::clone(&app), &workers, listener, tls, stop).await;
     app.engine.shut_down().await.context("the last checkpoint")?;
     app.identity.close().context("closing the identities' journal")?;
     match failed {
