@@ -189,7 +189,10 @@ fn cut(
     for id in present.into_iter().rev() {
         let base = id.base().as_u64();
         if base >= survey.tail {
-            // The last first, so that a crash meanwhile leaves no gap.
+            // The log will come here again, perhaps in the very same file, and what reads well
+            // there must not follow what is written then. The last first, so that a crash
+            // meanwhile leaves no gap.
+            driver.cut(id, 0)?;
             driver.discard(id)?;
             continue;
         }

@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Folded, open, options, push, try_open};
 use tidemill_base::{ByteSize, Chance};
 use tidemill_journal::{
-    CheckpointError, Driver, Fault, Faults, FaultyDriver, Journal, Keep, MemoryDriver, OpenError,
-    Operation, Options, Position, ReadError, SegmentId,
+    CheckpointError, Driver, Fault, Faults, FaultyDriver, FileDriver, Journal, Keep, MemoryDriver,
+    OpenError, Operation, Options, Position, ReadError, SegmentId,
 };
 
 #[test]
@@ -77,6 +79,40 @@ fn a_segment_after_a_torn_record_never_comes_back() {
     assert!(journal.write(journal.end()).is_err());
     drop(journal);
     assert_eq!(open(&memory, options()).1.records, filling);
+}
+
+#[test]
+fn a_segment_that_is_begun_again_holds_nothing_of_its_former_life() {
+    let (memory, dir) = (MemoryDriver::new(), tempfile::tempdir().unwrap());
+    begins_a_segment_again(&|| Arc::new(memory.clone()), &|at| assert!(memory.flip(at, 1)));
+    let flip = |at: Position| {
+        let path = dir.path().join("segments").join("0000000000000000.seg");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[usize::try_from(at.as_u64()).unwrap()] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    };
+    begins_a_segment_again(&|| Arc::new(FileDriver::new(dir.path())), &flip);
+}
+
+/// The machine dies while the second segment is stored and the first is not. Both are written
+/// again, with a batch that ends where a record of the lost one begins.
+fn begins_a_segment_again(store: &dyn Fn() -> Arc<dyn Driver>, flip: &dyn Fn(Position)) {
+    let faults = Faults::none();
+    let (journal, _) = try_open(FaultyDriver::new(store(), &faults), options()).unwrap();
+    let lost = push(&journal, &[vec![1; 3000]])[0].0;
+    let never = push(&journal, &[vec![2; 1000], vec![2; 1000]]);
+    journal.write(journal.end()).unwrap();
+    assert_eq!(journal.segments().len(), 2);
+    faults.die_after(0);
+    drop(journal);
+    flip(Position::from_u64(lost.as_u64() + 50));
+    let (journal, folded) = try_open(store(), options()).unwrap();
+    assert_eq!(folded, Folded::default());
+    let mut again = push(&journal, &[vec![3; 3000]]);
+    again.extend(push(&journal, &[vec![4; 1000]]));
+    assert_eq!(again[1].0, never[0].0);
+    journal.close().unwrap();
+    assert_eq!(try_open(store(), options()).unwrap().1.records, again);
 }
 
 /// A log of a few small groups over five segments, closed; with what a fold of it gives.
