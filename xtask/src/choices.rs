@@ -17,6 +17,8 @@ pub(crate) struct Choice {
     /// XML names of what is younger than the last model that had them: shape, member, name. The
     /// member `item` is a list's item.
     pub(crate) xml: &'static [(&'static str, &'static str, &'static str)],
+    /// What the model requires and the service misses in words of its own: shape, member.
+    pub(crate) optional: &'static [(&'static str, &'static str)],
     /// Lines for errors that AWS answers although its model does not name them, or whose status is
     /// another than the model says. They come before, and instead of, the model's.
     pub(crate) errors: &'static [&'static str],
@@ -43,6 +45,13 @@ pub(crate) const CHOICES: &[Choice] = &[
             ("ReceiveMessageRequest", "MessageSystemAttributeNames", "MessageSystemAttributeName"),
             ("ListMessageMoveTasksResult", "Results", "ListMessageMoveTasksResultEntry"),
         ],
+        optional: &[
+            ("CreateQueueRequest", "QueueName"),
+            // A form cannot tell an empty list from none, and AWS answers both alike.
+            ("ChangeMessageVisibilityBatchRequest", "Entries"),
+            ("DeleteMessageBatchRequest", "Entries"),
+            ("SendMessageBatchRequest", "Entries"),
+        ],
         errors: &[
             "error InvalidParameterValueException code=InvalidParameterValue status=400",
             "error MissingRequiredParameterException code=MissingParameter status=400",
@@ -64,6 +73,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             "GetSessionToken",
         ],
         xml: &[],
+        optional: &[],
         errors: &[],
     },
 ];

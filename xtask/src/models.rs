@@ -218,7 +218,8 @@ impl Source<'_> {
             .collect();
         for (member, of) in shape["members"].as_object().into_iter().flatten() {
             let mut line = format!("  {member} {}", self.reference(of));
-            if required.contains(&member.as_str()) {
+            let checked_here = !self.choice.optional.contains(&(name, member));
+            if required.contains(&member.as_str()) && checked_here {
                 line += " required";
             }
             line += &self.names(name, member, of);
@@ -255,7 +256,8 @@ impl Source<'_> {
             || flag(old_member, "flattened");
         let added = self.choice.xml.iter().find(|(s, m, _)| (*s, *m) == (shape, member));
         let item = (flat && inner_shape["type"] == "list").then(|| self.item_name(inner)).flatten();
-        let old_name = location(old_member);
+        // botocore takes a name from the member, or from what the member is of.
+        let old_name = location(old_member).or(location(&self.old["shapes"][inner]));
         // Where a flattened list's items have a name, botocore goes by that.
         let xml = added.map(|added| added.2).or(item).or(old_name).unwrap_or(wire);
         if xml != wire {

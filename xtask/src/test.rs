@@ -1,6 +1,7 @@
 //! Every test there is: the crates' own, then real clients against the real binary.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +33,9 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
 /// or the list has changed.
 fn clients() -> anyhow::Result<PathBuf> {
     let list = Path::new(BLACKBOX).join("requirements.txt");
-    let wanted = fs::read_to_string(&list).context("the list of clients")?;
+    let old_list = Path::new(BLACKBOX).join("requirements-old.txt");
+    let read = |list: &Path| fs::read_to_string(list).context("the list of clients");
+    let wanted = read(&list)? + &read(&old_list)?;
     let folder = std::path::absolute("target/blackbox-clients")?;
     let python = folder.join("bin/python");
     let installed = folder.join("installed.txt");
@@ -42,8 +45,14 @@ fn clients() -> anyhow::Result<PathBuf> {
     eprintln!("installing the clients of {} into {}", list.display(), folder.display());
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
         .context("the black-box tests need Python 3 with its venv module")?;
-    let quiet = ["--quiet", "--disable-pip-version-check"];
-    run(Command::new(&python).args(["-m", "pip", "install"]).args(quiet).arg("-r").arg(&list))?;
+    let install = |list: &Path, place: &[&OsStr]| {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run(pip.args(place).arg("-r").arg(list))
+    };
+    install(&list, &[])?;
+    // Two versions of one package: the old ones stay out of the way, in a folder of their own.
+    install(&old_list, &[OsStr::new("--target"), folder.join("old").as_os_str()])?;
     fs::write(&installed, wanted)?;
     Ok(python)
 }

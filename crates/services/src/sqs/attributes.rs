@@ -46,6 +46,8 @@ pub(super) fn read(given: &Attributes) -> Result<SettingsChange, Fault> {
             RECEIVE_WAIT => change.receive_wait = Some(seconds(0, 20)?),
             VISIBILITY => change.visibility = Some(seconds(0, 43_200)?),
             SQS_SSE | KMS_KEY | KMS_REUSE => {}
+            // Given empty it is taken away: from a queue that cannot have it, nothing.
+            name if LACKING.contains(&name) && value.is_empty() => {}
             name if LACKING.contains(&name) => {
                 return Err(fault::unsupported(&format!("the queue attribute {name}")));
             }
@@ -203,7 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn what_we_lack_is_refused_by_its_name() {
+    fn what_we_lack_is_refused_by_its_name_but_may_be_taken_away() {
+        assert!(read(&given(&[("RedrivePolicy", ""), ("Policy", "")])).is_ok());
         let fault = read(&given(&[("RedrivePolicy", "{}")])).unwrap_err();
         assert!(fault.message.contains("RedrivePolicy"), "{}", fault.message);
         let fault = read(&given(&[("Foobar", "1")])).unwrap_err();

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use tidemill_api::sqs::{
-    ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityBatchRequestEntry,
-    ChangeMessageVisibilityBatchResult, ChangeMessageVisibilityBatchResultEntry,
-    ChangeMessageVisibilityRequest,
+    ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityBatchResult,
+    ChangeMessageVisibilityBatchResultEntry as Changed, ChangeMessageVisibilityRequest,
 };
 use tidemill_queue::Receipt;
 use tidemill_wire::Fault;
 
 use crate::context::Context;
 
+use super::by_receipt::{self, Entries};
 use super::receive_message::visibility;
 use super::{Sqs, batch, fault};
 
@@ -21,14 +21,8 @@ pub(super) async fn one(
     request: ChangeMessageVisibilityRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let handle = &request.receipt_handle;
-    let change = change(handle, Some(request.visibility_timeout))?;
-    let results = sqs.engine.change_visibility(id, &[change]).await;
-    let results = results.map_err(|it| fault::of(it, handle))?;
-    match results.into_iter().next() {
-        Some(Err(refusal)) => Err(fault::of(refusal.into(), handle)),
-        Some(Ok(())) | None => Ok(()),
-    }
+    let change = change(&request.receipt_handle, Some(request.visibility_timeout))?;
+    by_receipt::one(sqs.engine.change_visibility(id, &[change]).await, &request.receipt_handle)
 }
 
 pub(super) async fn batch(
@@ -37,34 +31,23 @@ pub(super) async fn batch(
     request: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;
-    let ids = request.entries.iter().map(|entry| entry.id.as_str());
+    let given = request.entries.unwrap_or_default();
+    let ids = given.iter().map(|entry| entry.id.as_str());
     batch::check("ChangeMessageVisibilityBatchRequestEntry", ids)?;
-    let mut failed = Vec::new();
-    let mut read: Vec<(ChangeMessageVisibilityBatchRequestEntry, _)> = Vec::new();
-    for entry in request.entries {
-        match change(&entry.receipt_handle, entry.visibility_timeout) {
-            Ok(change) => read.push((entry, change)),
-            Err(fault) => failed.push(batch::failed(entry.id, &fault)),
-        }
-    }
-    let (entries, changes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    let results = sqs.engine.change_visibility(queue, &changes).await;
-    let results = results.map_err(|it| fault::of(it, ""))?;
-    let mut successful = Vec::new();
-    for (entry, result) in entries.into_iter().zip(results) {
-        match result {
-            Ok(()) => successful.push(ChangeMessageVisibilityBatchResultEntry { id: entry.id }),
-            Err(refusal) => {
-                let fault = fault::of(refusal.into(), &entry.receipt_handle);
-                failed.push(batch::failed(entry.id, &fault));
-            }
-        }
-    }
+    let entries = Entries::of(given.into_iter().map(|entry| {
+        let change = change(&entry.receipt_handle, entry.visibility_timeout);
+        (entry.id, entry.receipt_handle, change)
+    }));
+    let acted = sqs.engine.change_visibility(queue, &entries.readable).await;
+    let (ids, failed) = entries.told(acted)?;
+    let successful = ids.into_iter().map(|id| Changed { id }).collect();
     Ok(ChangeMessageVisibilityBatchResult { successful, failed })
 }
 
+/// Reads what is to become of a message. An entry of a batch may leave the time out in the model,
+/// and is refused for it.
 fn change(handle: &str, seconds: Option<i32>) -> Result<(Receipt, Duration), Fault> {
-    let receipt = Receipt::parse(handle).map_err(|_| fault::bad_receipt(handle))?;
+    let receipt = by_receipt::read(handle)?;
     let seconds = seconds.ok_or_else(|| fault::missing_parameter("VisibilityTimeout"))?;
     Ok((receipt, visibility(seconds)?))
 }

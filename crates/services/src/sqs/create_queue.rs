@@ -15,7 +15,7 @@ pub(super) async fn handle(
     cx: &Context<'_>,
     request: CreateQueueRequest,
 ) -> Result<CreateQueueResult, Fault> {
-    let name = name(&request.queue_name)?;
+    let name = name(&request.queue_name.unwrap_or_default())?;
     let given = request.attributes.unwrap_or_default();
     attributes::refuse_fifo(&name, &given)?;
     let change = attributes::read(&given)?;
@@ -30,7 +30,9 @@ pub(super) async fn handle(
 /// Reads a queue's name as CreateQueue and GetQueueUrl are given it.
 pub(super) fn name(text: &str) -> Result<QueueName, Fault> {
     if text.is_empty() {
-        return Err(fault::invalid("Queue name cannot be empty"));
+        return Err(fault::invalid(
+            "Value for parameter QueueName is invalid. Reason: Must specify a queue name.",
+        ));
     }
     text.parse().map_err(|_| {
         fault::invalid(

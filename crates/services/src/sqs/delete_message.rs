@@ -1,15 +1,15 @@
 //! DeleteMessage and DeleteMessageBatch.
 
 use tidemill_api::sqs::{
-    DeleteMessageBatchRequest, DeleteMessageBatchResult, DeleteMessageBatchResultEntry,
+    DeleteMessageBatchRequest, DeleteMessageBatchResult, DeleteMessageBatchResultEntry as Deleted,
     DeleteMessageRequest,
 };
-use tidemill_queue::Receipt;
 use tidemill_wire::Fault;
 
 use crate::context::Context;
 
-use super::{Sqs, batch, fault};
+use super::by_receipt::{self, Entries};
+use super::{Sqs, batch};
 
 pub(super) async fn one(
     sqs: &Sqs,
@@ -17,14 +17,8 @@ pub(super) async fn one(
     request: DeleteMessageRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let handle = &request.receipt_handle;
-    let receipt = Receipt::parse(handle).map_err(|_| fault::bad_receipt(handle))?;
-    let results = sqs.engine.delete(id, &[receipt]).await;
-    let results = results.map_err(|it| fault::of(it, handle))?;
-    match results.into_iter().next() {
-        Some(Err(refusal)) => Err(fault::of(refusal.into(), handle)),
-        Some(Ok(())) | None => Ok(()),
-    }
+    let receipt = by_receipt::read(&request.receipt_handle)?;
+    by_receipt::one(sqs.engine.delete(id, &[receipt]).await, &request.receipt_handle)
 }
 
 pub(super) async fn batch(
@@ -33,30 +27,14 @@ pub(super) async fn batch(
     request: DeleteMessageBatchRequest,
 ) -> Result<DeleteMessageBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;
-    let ids = request.entries.iter().map(|entry| entry.id.as_str());
-    batch::check("DeleteMessageBatchRequestEntry", ids)?;
-    let mut failed = Vec::new();
-    let mut read = Vec::new();
-    for entry in request.entries {
-        match Receipt::parse(&entry.receipt_handle) {
-            Ok(receipt) => read.push((entry, receipt)),
-            Err(_) => {
-                failed.push(batch::failed(entry.id, &fault::bad_receipt(&entry.receipt_handle)));
-            }
-        }
-    }
-    let (entries, receipts): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    let results = sqs.engine.delete(queue, &receipts).await;
-    let results = results.map_err(|it| fault::of(it, ""))?;
-    let mut successful = Vec::new();
-    for (entry, result) in entries.into_iter().zip(results) {
-        match result {
-            Ok(()) => successful.push(DeleteMessageBatchResultEntry { id: entry.id }),
-            Err(refusal) => {
-                let fault = fault::of(refusal.into(), &entry.receipt_handle);
-                failed.push(batch::failed(entry.id, &fault));
-            }
-        }
-    }
+    let given = request.entries.unwrap_or_default();
+    batch::check("DeleteMessageBatchRequestEntry", given.iter().map(|entry| entry.id.as_str()))?;
+    let entries = Entries::of(given.into_iter().map(|entry| {
+        let receipt = by_receipt::read(&entry.receipt_handle);
+        (entry.id, entry.receipt_handle, receipt)
+    }));
+    let acted = sqs.engine.delete(queue, &entries.readable).await;
+    let (ids, failed) = entries.told(acted)?;
+    let successful = ids.into_iter().map(|id| Deleted { id }).collect();
     Ok(DeleteMessageBatchResult { successful, failed })
 }

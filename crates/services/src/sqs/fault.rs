@@ -122,6 +122,13 @@ pub(super) fn invalid_value(
     invalid(format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}"))
 }
 
+/// A parameter that only a FIFO queue takes.
+pub(super) fn not_of_this_queue_type(parameter: &str) -> Fault {
+    invalid(format!(
+        "The request include parameter {parameter} which is not valid for this queue type"
+    ))
+}
+
 pub(super) fn unknown_attribute(name: &str) -> Fault {
     Fault::new(&errors::INVALID_ATTRIBUTE_NAME, format!("Unknown Attribute {name}."))
 }
@@ -138,9 +145,9 @@ pub(super) fn invalid_contents() -> Fault {
     )
 }
 
-/// Something that AWS has and we have not.
+/// Something that AWS has and we have not: `what`, in the plural or with its article.
 pub(super) fn unsupported(what: &str) -> Fault {
-    Fault::new(&errors::UNSUPPORTED_OPERATION, format!("Tidemill does not support it: {what}."))
+    Fault::new(&errors::UNSUPPORTED_OPERATION, format!("Tidemill does not support {what} yet."))
 }
 
 pub(super) fn access_denied(principal: &Principal) -> Fault {

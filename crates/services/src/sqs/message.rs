@@ -44,11 +44,7 @@ impl Given {
         let delay = self.delay_seconds.map(delay).transpose()?;
         if let Some(id) = &self.deduplication_id {
             check_token("MessageDeduplicationId", id)?;
-            return Err(fault::invalid_value(
-                id,
-                "MessageDeduplicationId",
-                "The request include parameter that is not valid for this queue type.",
-            ));
+            return Err(fault::not_of_this_queue_type("MessageDeduplicationId"));
         }
         if let Some(group) = &self.group_id {
             check_token("MessageGroupId", group)?;

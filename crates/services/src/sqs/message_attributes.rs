@@ -1,6 +1,6 @@
 //! Message attributes: checked as AWS checks them, translated both ways, and chosen by name.
 
-use tidemill_api::sqs::MessageAttributeValue;
+use tidemill_api::sqs::{MessageAttributeValue, errors};
 use tidemill_queue::{Attribute, AttributeValue};
 use tidemill_wire::{Fault, Map};
 
@@ -27,8 +27,10 @@ fn read_one(name: String, given: MessageAttributeValue) -> Result<Attribute, Fau
     check_name(&name)?;
     let lists = [given.string_list_values.is_some(), given.binary_list_values.is_some()];
     if lists.contains(&true) {
-        return Err(fault::unsupported(
-            "Message attribute list values in SendMessage operation are not supported",
+        // Nor does AWS: its model reserves them.
+        return Err(Fault::new(
+            &errors::UNSUPPORTED_OPERATION,
+            "Message attribute list values in SendMessage operation are not supported.",
         ));
     }
     check_type(&name, &given.data_type)?;

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod batch;
+mod by_receipt;
 mod change_message_visibility;
 mod create_queue;
 mod delete_message;
@@ -98,14 +99,15 @@ impl Sqs {
                 A::UntagQueue
             }
             Q::ListQueueTags(it) => A::ListQueueTags(list_queue_tags::handle(self, cx, &it)?),
-            Q::AddPermission(_)
-            | Q::RemovePermission(_)
-            | Q::ListDeadLetterSourceQueues(_)
-            | Q::StartMessageMoveTask(_)
-            | Q::ListMessageMoveTasks(_)
-            | Q::CancelMessageMoveTask(_) => {
-                return Err(fault::unsupported("this operation is not there yet"));
+            Q::AddPermission(_) | Q::RemovePermission(_) => {
+                return Err(fault::unsupported("permissions and queue policies"));
             }
+            Q::ListDeadLetterSourceQueues(_) => {
+                return Err(fault::unsupported("dead-letter queues"));
+            }
+            Q::StartMessageMoveTask(_)
+            | Q::ListMessageMoveTasks(_)
+            | Q::CancelMessageMoveTask(_) => return Err(fault::unsupported("message move tasks")),
         })
     }
 

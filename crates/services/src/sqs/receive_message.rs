@@ -27,11 +27,7 @@ pub(super) async fn handle(
     let wait = request.wait_time_seconds.map(wait).transpose()?;
     if let Some(attempt) = &request.receive_request_attempt_id {
         message::check_token("ReceiveRequestAttemptId", attempt)?;
-        return Err(fault::invalid_value(
-            attempt,
-            "ReceiveRequestAttemptId",
-            "The request include parameter that is not valid for this queue type.",
-        ));
+        return Err(fault::not_of_this_queue_type("ReceiveRequestAttemptId"));
     }
     // The older parameter has the newer one's meaning, and whoever gives both wants both.
     let older = request.attribute_names.unwrap_or_default();

@@ -56,14 +56,14 @@ pub(super) async fn batch(
     request: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let ids = request.entries.iter().map(|entry| entry.id.as_str());
-    batch::check("SendMessageBatchRequestEntry", ids)?;
+    let entries = request.entries.unwrap_or_default();
+    batch::check("SendMessageBatchRequestEntry", entries.iter().map(|it| it.id.as_str()))?;
     let settings = settings(sqs, id)?;
     let mut total = 0;
     let mut failed = Vec::new();
     let mut accepted = Vec::new();
     let mut messages = Vec::new();
-    for entry in request.entries {
+    for entry in entries {
         match check_entry(cx, &settings, entry, &mut total) {
             Ok((entry, message)) => {
                 accepted.push(entry);

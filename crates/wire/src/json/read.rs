@@ -112,6 +112,8 @@ impl Decoder for JsonDecoder<'_> {
             b't' | b'f' => self.lexer.boolean().map(|boolean| boolean.to_string()),
             b'-' | b'0'..=b'9' => self.lexer.number().map(str::to_owned),
             b'{' => Err(Unreadable("Start of structure or map found where not expected.".into())),
+            // The words of AWS's own parser.
+            b'[' => Err(Unreadable("Unrecognized collection type class java.lang.String".into())),
             _ => Err(self.mismatch("a String")),
         }
     }
