@@ -4,7 +4,7 @@
 //! request. Clients that each wait for their answer before they ask again fall into two parties:
 //! while one is being synced the other gathers, and each sync serves half of them. So the sync
 //! thread gives those who are about to come a moment: until three quarters of the clients that
-//! there seem to be wait, and never for longer than half of what a sync takes. One client alone
+//! there seem to be wait, and never for longer than a sync takes. One client alone
 //! never waits, and neither do few.
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Pace {
 
     /// For how many to wait, and for how long at most; `None` not to wait.
     pub(crate) fn gathering(&self) -> Option<(usize, Duration)> {
-        let moment = (self.took / 2).min(LONGEST);
+        let moment = self.took.min(LONGEST);
         (self.clients >= FEW && !moment.is_zero()).then_some((self.clients * 3 / 4, moment))
     }
 }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn many_wait_for_most_of_the_others_but_not_for_long() {
-        assert_eq!(pace(16, 16), Some((24, SYNC / 2)));
+        assert_eq!(pace(16, 16), Some((24, SYNC)));
         let mut slow = Pace { serves: 8, ..Pace::default() };
         slow.synced(Duration::from_secs(1), 0);
         assert_eq!(slow.gathering(), Some((6, LONGEST)));

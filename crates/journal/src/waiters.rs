@@ -1,16 +1,23 @@
 //! The watermark, up to which the log is durable, and those who wait for it.
+//!
+//! Waking a task from another thread costs a system call, and one sync serves many tasks of a few
+//! threads. So only one task a thread is woken from here; it wakes the others of its thread when
+//! it runs, where that costs next to nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::thread::{Thread, ThreadId};
 
 use crate::Position;
 use crate::error::{PoisonCause, Poisoned};
 
 /// Waits until the log is durable up to a position. Dropping it stops waiting, nothing else.
+///
+/// Once woken it has to be polled again or dropped: others of its thread may rely on it to wake
+/// them.
 #[derive(Debug)]
 #[must_use = "a future waits only while it is awaited"]
 pub struct Durable {
@@ -35,8 +42,37 @@ type Key = (u64, u64);
 
 #[derive(Debug, Default)]
 struct Waiters {
-    wakers: BTreeMap<Key, Waker>,
+    waiting: BTreeMap<Key, Waiting>,
+    /// Whom a woken one has still to wake.
+    relayed: HashMap<Key, Vec<Waker>>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    waker: Waker,
+    /// Where it was last polled, and most likely will be again.
+    thread: ThreadId,
+}
+
+impl Waiters {
+    /// Takes those who are served, and returns whom to wake: one a thread, who wakes the others.
+    fn serve(&mut self, served: BTreeMap<Key, Waiting>) -> Vec<Waker> {
+        let mut first: Vec<(ThreadId, Key, Waker)> = Vec::new();
+        for (key, Waiting { waker, thread }) in served {
+            match first.iter().find(|(there, ..)| *there == thread) {
+                Some((_, leader, _)) => self.relayed.entry(*leader).or_default().push(waker),
+                None => first.push((thread, key, waker)),
+            }
+        }
+        first.into_iter().map(|(.., waker)| waker).collect()
+    }
+
+    /// Forgets who waited under `key`, and returns whom they have to wake.
+    fn leave(&mut self, key: Key) -> Vec<Waker> {
+        self.waiting.remove(&key);
+        self.relayed.remove(&key).unwrap_or_default()
+    }
 }
 
 impl Watermark {
@@ -68,18 +104,21 @@ impl Watermark {
         }
         let woken = {
             let mut waiters = self.waiters();
-            let later = waiters.wakers.split_off(&(durable + 1, 0));
-            std::mem::replace(&mut waiters.wakers, later)
+            let later = waiters.waiting.split_off(&(durable + 1, 0));
+            let served = std::mem::replace(&mut waiters.waiting, later);
+            waiters.serve(served)
         };
-        woken.into_values().for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
         true
     }
 
     /// Gives up for good; the first cause stays. Wakes everybody.
     pub(crate) fn give_up(&self, cause: PoisonCause) -> Poisoned {
         let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));
-        let woken = std::mem::take(&mut self.waiters().wakers);
-        woken.into_values().for_each(Waker::wake);
+        let woken = std::mem::take(&mut self.waiters().waiting);
+        for waiting in woken.into_values() {
+            waiting.waker.wake();
+        }
         Poisoned(cause)
     }
 
@@ -96,6 +135,14 @@ impl Watermark {
 }
 
 impl Durable {
+    /// Stops waiting, and wakes whom it was left to this one to wake.
+    fn leave(&mut self) {
+        if let Some(key) = self.key.take() {
+            let others = self.watermark.waiters().leave(key);
+            others.into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Waits by blocking the thread. Never call it from an observer: those run on the thread that
     /// it waits for.
     pub fn wait(mut self) -> Result<(), Poisoned> {
@@ -116,21 +163,26 @@ impl Future for Durable {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let Some(outcome) = this.watermark.outcome(this.upto) {
+            this.leave();
             return Poll::Ready(outcome);
         }
         let mut waiters = this.watermark.waiters();
         if let Some(outcome) = this.watermark.outcome(this.upto) {
+            drop(waiters);
+            this.leave();
             return Poll::Ready(outcome);
         }
         let key = *this.key.get_or_insert_with(|| {
             waiters.next += 1;
             (this.upto, waiters.next)
         });
-        match waiters.wakers.get_mut(&key) {
-            Some(waker) => waker.clone_from(context.waker()),
-            None => {
-                waiters.wakers.insert(key, context.waker().clone());
-            }
+        let thread = std::thread::current().id();
+        if let Some(waiting) = waiters.waiting.get_mut(&key) {
+            waiting.waker.clone_from(context.waker());
+            waiting.thread = thread;
+        } else {
+            let waker = context.waker().clone();
+            waiters.waiting.insert(key, Waiting { waker, thread });
         }
         Poll::Pending
     }
@@ -138,9 +190,7 @@ impl Future for Durable {
 
 impl Drop for Durable {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.watermark.waiters().wakers.remove(&key);
-        }
+        self.leave();
     }
 }
 
@@ -149,5 +199,75 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Count {
+        fn woken(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    /// Three of this thread who wait for the same, and how often each was woken.
+    fn three(watermark: &Arc<Watermark>) -> (Vec<Durable>, Vec<Arc<Count>>) {
+        let counts: Vec<Arc<Count>> = (0..3).map(|_| Arc::default()).collect();
+        let wait = |count: &Arc<Count>| {
+            let mut durable = watermark.wait(Position::from_u64(8));
+            let waker = Waker::from(Arc::clone(count));
+            assert!(Pin::new(&mut durable).poll(&mut Context::from_waker(&waker)).is_pending());
+            durable
+        };
+        (counts.iter().map(wait).collect(), counts)
+    }
+
+    fn woken(counts: &[Arc<Count>]) -> Vec<usize> {
+        counts.iter().map(|count| count.woken()).collect()
+    }
+
+    #[test]
+    fn one_of_a_thread_is_woken_and_wakes_the_others_when_it_is_polled() {
+        let watermark = Arc::new(Watermark::new(0));
+        let (mut waiting, counts) = three(&watermark);
+        watermark.advance(8);
+        assert_eq!(woken(&counts), [1, 0, 0]);
+        let waker = Waker::from(Arc::clone(&counts[0]));
+        let polled = Pin::new(&mut waiting[0]).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_ready());
+        assert_eq!(woken(&counts), [1, 1, 1]);
+    }
+
+    #[test]
+    fn one_that_goes_away_unpolled_wakes_the_others_all_the_same() {
+        let watermark = Arc::new(Watermark::new(0));
+        let (mut waiting, counts) = three(&watermark);
+        watermark.advance(8);
+        drop(waiting.remove(0));
+        assert_eq!(woken(&counts), [1, 1, 1]);
+        drop(waiting);
+        let waiters = watermark.waiters();
+        assert!(waiters.waiting.is_empty() && waiters.relayed.is_empty());
+    }
+
+    #[test]
+    fn poison_wakes_everybody_at_once() {
+        let watermark = Arc::new(Watermark::new(0));
+        let (_waiting, counts) = three(&watermark);
+        watermark.give_up(PoisonCause::Closed);
+        assert_eq!(woken(&counts), [1, 1, 1]);
     }
 }
