@@ -56,7 +56,8 @@ impl Ground {
 
     /// A message was written at `at`.
     pub(crate) fn birth(&mut self, at: Position) {
-        self.stretches.entry(stretch_of(at)).or_default().born += 1;
+        let stretch = self.stretches.entry(stretch_of(at)).or_default();
+        stretch.born = stretch.born.saturating_add(1);
     }
 
     /// From here on the living are counted.
@@ -115,7 +116,7 @@ impl Ground {
         let mut ground = Self::default();
         let mut number = 0_u64;
         for _ in 0..reader.len()? {
-            number = number.wrapping_add(reader.varint()?);
+            number = number.checked_add(reader.varint()?).ok_or_else(|| reader.bad())?;
             let born = u32::try_from(reader.varint()?).map_err(|_| reader.bad())?;
             ground.stretches.insert(number, Stretch { born, live: 0 });
         }

@@ -13,6 +13,7 @@ use tidemill_journal::{CheckpointError, Position, Segment, SegmentId};
 use super::Inner;
 use crate::commands::Relocate;
 use crate::content::Packed;
+use crate::ground::Population;
 use crate::key::{QueueNumber, Sequence};
 use crate::machine::{SHARD_SECTION, section_name};
 use crate::queue::Coverage;
@@ -25,8 +26,11 @@ const SEGMENTS_BEHIND: u64 = 4;
 /// And that many times the size of its last section: or a queue with a large backlog would write
 /// more sections than log.
 const SECTIONS_BEHIND: u64 = 2;
-/// A segment is cleared when at most this part of the messages written there still live.
+/// A segment may be cleared when at most this part of the messages written there still live.
 const CLEAR_BELOW_PERCENT: u64 = 30;
+/// And when they are at most this part of its bytes: each pass then frees more than it writes.
+/// Large messages among many small ones would else be moved again and again.
+const MOVE_BELOW_PERCENT: u64 = 50;
 /// At most this many messages move at a time.
 const MOVES: usize = 4096;
 /// Messages stop moving at this many bytes.
@@ -34,6 +38,30 @@ const MOVED_BYTES: usize = 16 << 20;
 
 /// The sections that were made in a pass: where each was taken, and its size in bytes.
 type Made = BTreeMap<QueueNumber, (Position, u64)>;
+
+/// What housekeeping remembers from one pass to the next.
+#[derive(Debug, Default)]
+pub(super) struct House {
+    /// Segments in which few live who take much room, and how many they were. To find out, their
+    /// records are read, so it is not tried again before half of them are gone.
+    heavy: BTreeMap<SegmentId, u64>,
+}
+
+/// A message that lives in a segment that is to be cleared.
+#[derive(Clone, Copy, Debug)]
+struct Survivor {
+    queue: QueueNumber,
+    sequence: Sequence,
+    at: Position,
+}
+
+/// A survivor's record, ready to be written again.
+struct Loaded {
+    relocate: Relocate,
+    content: Packed,
+    /// In bytes.
+    size: usize,
+}
 
 /// What a checkpoint will say.
 struct Plan {
@@ -56,12 +84,15 @@ impl From<CheckpointError> for Failure {
 impl Inner {
     /// One pass. Blocks on the disk.
     pub(super) fn keep_house(&self) -> Result<(), Failure> {
-        let _alone = self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut house = self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner);
         let segments = self.journal.segments();
-        self.move_survivors(&segments)?;
+        self.move_survivors(&segments, &mut house)?;
         let made = self.make_sections(&segments);
         let done = made.and_then(|made| {
-            let plan = self.plan(&segments, &made);
+            // Before the shard's section is taken, so that it is behind every death seen here.
+            let sealed = segments.iter().filter(|segment| segment.sealed);
+            let empty = sealed.filter(|segment| self.population(&segment.range).live == 0);
+            let plan = self.plan(empty.collect(), &made);
             let (at, bytes) = &plan.shard;
             // Waits until the log is durable up to here. So the deaths are that let segments go.
             self.journal.put_section(SHARD_SECTION, *at, bytes)?;
@@ -98,12 +129,13 @@ impl Inner {
             };
             let bytes = view.write();
             self.journal.put_section(&section_name(number), at, &bytes)?;
-            made.insert(number, (at, u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
+            made.insert(number, (at, size(bytes.len())));
         }
         Ok(made)
     }
 
-    fn plan(&self, segments: &[Segment], made: &Made) -> Plan {
+    /// What the next checkpoint says. Nobody lives in the segments `empty`.
+    fn plan(&self, empty: Vec<&Segment>, made: &Made) -> Plan {
         let shard = self.lock();
         let at = self.journal.end();
         let mut replay_from = at;
@@ -116,13 +148,8 @@ impl Inner {
                 sections.push((section_name(number), taken));
             }
         }
-        let empty = |segment: &&Segment| {
-            let range = &segment.range;
-            segment.sealed
-                && range.end <= replay_from
-                && shard.machine.ground.population(range).live == 0
-        };
-        let discard = segments.iter().filter(empty).map(|segment| segment.id).collect();
+        let before = empty.into_iter().filter(|segment| segment.range.end <= replay_from);
+        let discard = before.map(|segment| segment.id).collect();
         Plan { replay_from, sections, discard, shard: (at, shard.machine.write_shard()) }
     }
 
@@ -146,55 +173,70 @@ impl Inner {
     }
 
     /// Moves those who survived in nearly empty segments to the log's end.
-    fn move_survivors(&self, segments: &[Segment]) -> Result<(), Failure> {
-        let victims = self.nearly_empty(segments);
-        if victims.is_empty() {
-            return Ok(());
-        }
-        let mut bytes = 0;
-        for (queue, sequence, from) in self.survivors(&victims) {
-            if bytes > MOVED_BYTES {
+    fn move_survivors(&self, segments: &[Segment], house: &mut House) -> Result<(), Failure> {
+        let first = segments.first().map(|segment| segment.id);
+        house.heavy.retain(|id, _| first.is_some_and(|first| *id >= first));
+        let victims = self.nearly_empty(segments, house);
+        let ranges: Vec<_> = victims.iter().map(|victim| victim.range.clone()).collect();
+        let mut survivors = self.survivors(&ranges);
+        let mut moved = 0;
+        for victim in victims {
+            if moved > MOVED_BYTES {
                 break;
             }
-            bytes += self.move_one(queue, sequence, from)?;
+            let here = survivors.extract_if(.., |survivor| victim.range.contains(&survivor.at));
+            let found: Vec<_> = here.filter_map(|survivor| self.load(&survivor)).collect();
+            let bytes: usize = found.iter().map(|one| one.size).sum();
+            let room = victim.range.end.as_u64() - victim.range.start.as_u64();
+            if size(bytes) * 100 > room * MOVE_BELOW_PERCENT {
+                house.heavy.insert(victim.id, self.population(&victim.range).live);
+                continue;
+            }
+            for one in found {
+                moved += self.move_one(&one)?;
+            }
         }
         Ok(())
     }
 
-    /// Sealed segments, oldest first, that are worth clearing: few live there, and the log that
-    /// is replayed begins after them or soon will.
-    fn nearly_empty(&self, segments: &[Segment]) -> Vec<Range<Position>> {
+    /// Sealed segments, oldest first, that may be worth clearing: few live there, and the log
+    /// that is replayed begins after them or soon will.
+    fn nearly_empty(&self, segments: &[Segment], house: &House) -> Vec<Segment> {
         let Some(recent) = recent_from(segments) else { return Vec::new() };
-        let shard = self.lock();
         let mut moving = 0;
-        let worth = |segment: &&Segment| {
-            let population = shard.machine.ground.population(&segment.range);
-            let few = population.live * 100 <= population.born * CLEAR_BELOW_PERCENT;
-            population.live > 0 && few
-        };
-        segments
-            .iter()
-            .filter(|segment| segment.sealed && segment.range.end <= recent)
-            .filter(worth)
-            .take_while(|segment| {
-                let before = moving;
-                moving += shard.machine.ground.population(&segment.range).live;
-                before < u64::try_from(MOVES).unwrap_or(u64::MAX)
-            })
-            .map(|segment| segment.range.clone())
-            .collect()
+        let mut victims = Vec::new();
+        for segment in segments {
+            if !segment.sealed || segment.range.end > recent || moving >= size(MOVES) {
+                break;
+            }
+            // The lock is let go between segments, for others to get a turn.
+            let Population { live, born } = self.population(&segment.range);
+            let few = live * 100 <= born * CLEAR_BELOW_PERCENT;
+            let heavy = house.heavy.get(&segment.id).is_some_and(|then| live * 2 > *then);
+            if live > 0 && few && !heavy {
+                moving += live;
+                victims.push(segment.clone());
+            }
+        }
+        victims
     }
 
-    fn survivors(&self, victims: &[Range<Position>]) -> Vec<(QueueNumber, Sequence, Position)> {
+    fn population(&self, range: &Range<Position>) -> Population {
+        self.lock().machine.ground.population(range)
+    }
+
+    fn survivors(&self, victims: &[Range<Position>]) -> Vec<Survivor> {
+        if victims.is_empty() {
+            return Vec::new();
+        }
         let numbers: Vec<_> =
             self.lock().machine.queues().map(|queue| queue.facts.number).collect();
         let mut found = Vec::new();
-        for number in numbers {
-            let Some(view) = self.stock_view(number) else { continue };
+        for queue in numbers {
+            let Some(view) = self.stock_view(queue) else { continue };
             let there = view.places().filter(|(_, at)| is_within(*at, victims));
-            found.extend(
-                there.map(|(sequence, at)| (number, sequence, at)).take(MOVES - found.len()),
-            );
+            let there = there.map(|(sequence, at)| Survivor { queue, sequence, at });
+            found.extend(there.take(MOVES - found.len()));
         }
         found
     }
@@ -203,35 +245,35 @@ impl Inner {
         self.lock().machine.queue(number).ok().map(|queue| queue.stock.view())
     }
 
-    /// Moves one message, unless it is gone by now; returns how many bytes that wrote.
-    fn move_one(
-        &self,
-        queue: QueueNumber,
-        sequence: Sequence,
-        from: Position,
-    ) -> Result<usize, Failure> {
-        let record = match self.journal.read(from) {
-            Ok(record) => record,
+    /// Reads a survivor's record. One that cannot be read stays, and its segment with it, for a
+    /// repair to find it there.
+    fn load(&self, survivor: &Survivor) -> Option<Loaded> {
+        let Survivor { queue, sequence, at } = *survivor;
+        let payload = match self.journal.read(at) {
+            Ok(record) => record.payload,
             Err(error) => {
-                // Its segment stays, for a repair to find it there.
                 tracing::warn!(queue = queue.0, %sequence, %error, "a message could not be moved");
-                return Ok(0);
+                return None;
             }
         };
-        let payload = record.payload;
         let parts = Header::read(&payload)
             .and_then(|header| Ok((header, Packed::read(&payload.slice(Header::SIZE..))?)));
         let Ok((header, content)) = parts else {
-            tracing::error!(queue = queue.0, %sequence, position = %from, "unreadable message");
-            return Ok(0);
+            tracing::error!(queue = queue.0, %sequence, position = %at, "unreadable message");
+            return None;
         };
         if (header.queue, header.sequence) != (queue, sequence) {
-            tracing::error!(queue = queue.0, %sequence, position = %from, "not the message meant");
-            return Ok(0);
+            tracing::error!(queue = queue.0, %sequence, position = %at, "not the message meant");
+            return None;
         }
+        Some(Loaded { relocate: Relocate { header, from: at }, content, size: payload.len() })
+    }
+
+    /// Moves one message, unless it is gone by now; returns how many bytes that wrote.
+    fn move_one(&self, one: &Loaded) -> Result<usize, Failure> {
         let mut shard = self.lock();
-        match self.commit(&mut shard, &Relocate { header, from }, &[content]) {
-            Ok(_) => Ok(payload.len()),
+        match self.commit(&mut shard, &one.relocate, std::slice::from_ref(&one.content)) {
+            Ok(_) => Ok(one.size),
             Err(Error::Refused(_)) => Ok(0),
             Err(Error::Failed(failure)) => Err(failure),
         }
@@ -243,6 +285,11 @@ fn recent_from(segments: &[Segment]) -> Option<Position> {
     let behind = usize::try_from(SEGMENTS_BEHIND).unwrap_or(usize::MAX);
     let index = segments.len().checked_sub(behind)?;
     segments.get(index).map(|segment| segment.range.start)
+}
+
+/// A number of things in memory, as the log counts.
+fn size(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn is_within(at: Position, ranges: &[Range<Position>]) -> bool {

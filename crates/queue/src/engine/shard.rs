@@ -77,16 +77,20 @@ impl Inner {
     }
 
     /// Looks after a queue: drops what is too old, serves those who wait, sets the timer.
-    pub(super) fn attend(&self, shard: &mut Shard, number: QueueNumber) {
+    ///
+    /// Says whether more is too old than was dropped: a queue of millions must not keep the lock.
+    /// The timer goes on with it at once, and until then the queue hands nothing out.
+    pub(super) fn attend(&self, shard: &mut Shard, number: QueueNumber) -> bool {
         let (now, durable) = (self.clock.now(), self.journal.durable());
         shard.machine.advance(Some(number), now, durable);
         let now = shard.machine.now();
-        let Ok(queue) = shard.machine.queue(number) else { return };
+        let Ok(queue) = shard.machine.queue(number) else { return false };
         let retention = queue.facts.settings.retention;
-        if queue.stock.oldest().is_some_and(|sent| sent + retention <= now) {
-            self.drop_old(shard, number);
+        let is_old = queue.stock.oldest().is_some_and(|sent| sent + retention <= now);
+        let expiring = is_old && self.drop_old(shard, number);
+        if !expiring {
+            self.serve(shard, number);
         }
-        self.serve(shard, number);
         while let Ok(queue) = shard.machine.queue_mut(number)
             && let Some(ticket) = queue.memory.waiters.pop_overdue(now)
         {
@@ -94,19 +98,20 @@ impl Inner {
             answer(shard, ticket, Ok(Served::default()));
         }
         self.watch(shard, number);
-        postpone_unmet(shard, number, now);
+        if !expiring {
+            postpone_unmet(shard, number, now);
+        }
+        expiring
     }
 
-    fn drop_old(&self, shard: &mut Shard, number: QueueNumber) {
-        loop {
-            match self.commit(shard, &DropOld { queue: number }, &[]) {
-                Ok(Committed { reply: true, .. }) => {}
-                Ok(Committed { reply: false, .. }) => return,
-                // A poisoned journal: what is too old stays visible to those who look.
-                Err(error) => {
-                    tracing::debug!(%error, "messages that grew too old were not dropped");
-                    return;
-                }
+    /// Drops some of what is too old; says whether there is more.
+    fn drop_old(&self, shard: &mut Shard, number: QueueNumber) -> bool {
+        match self.commit(shard, &DropOld { queue: number }, &[]) {
+            Ok(Committed { reply, .. }) => reply,
+            // A poisoned journal: what is too old stays visible to those who look.
+            Err(error) => {
+                tracing::debug!(%error, "messages that grew too old were not dropped");
+                false
             }
         }
     }

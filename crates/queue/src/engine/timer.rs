@@ -1,14 +1,22 @@
 //! Everything that happens because time passes, and the one loop that sees to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidemill_base::Timestamp;
 
 use super::{Engine, Inner};
+use crate::refusal::Failure;
+
+/// How long after a failure housekeeping is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// The engine's background work, to be spawned once: deadlines, and housekeeping each time a
     /// segment of the log is full. Returns after [`Engine::shut_down`].
+    ///
+    /// # Panics
+    /// If a part of it does. The engine then still serves, but must not for long.
     pub async fn run(self) {
         let mut stopped = self.0.stopped.subscribe();
         tokio::select! {
@@ -44,31 +52,46 @@ async fn sleep_until_next(inner: &Inner) {
     }
 }
 
-/// Keeps house each time a segment is full: once for all that were, while it was at it.
+/// Keeps house each time a segment is full: once for all that were, while it was at it. A pass
+/// that failed is tried again before long. One that panicked takes us with it: a log that nobody
+/// tidies fills the disk, so whoever spawned us had better know.
 async fn keep_house(inner: &Arc<Inner>) {
     loop {
         inner.segment_full.notified().await;
-        let working = Arc::clone(inner);
-        let pass = tokio::task::spawn_blocking(move || working.keep_house());
-        match pass.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "housekeeping failed"),
-            Err(error) => tracing::error!(%error, "housekeeping did not end"),
+        while let Err(error) = one_pass(inner).await {
+            tracing::error!(%error, "housekeeping failed");
+            if matches!(error, Failure::Poisoned(_)) {
+                break;
+            }
+            tokio::time::sleep(AGAIN).await;
         }
+    }
+}
+
+async fn one_pass(inner: &Arc<Inner>) -> Result<(), Failure> {
+    let inner = Arc::clone(inner);
+    match tokio::task::spawn_blocking(move || inner.keep_house()).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
 impl Inner {
     pub(super) fn tick(&self) {
-        let now = self.clock.now();
         // The lock is let go between queues, for others to get a turn.
-        while self.attend_next(now) {}
+        while self.attend_next() {}
     }
 
-    fn attend_next(&self, now: Timestamp) -> bool {
+    /// Reads the clock each time: were it to go back meanwhile, a deadline that is not met any
+    /// more would be tried again until it is.
+    fn attend_next(&self) -> bool {
         let mut shard = self.lock();
         let Some(&(deadline, number)) = shard.timers.first() else { return false };
-        if deadline > now {
+        if deadline > self.clock.now() {
             return false;
         }
         shard.timers.pop_first();

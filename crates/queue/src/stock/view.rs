@@ -69,9 +69,19 @@ impl Stock {
     /// Reads what [`StockView::write`] wrote.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
         let mut stock = Self { delayed_until: reader.time()?, ..Self::default() };
-        read_entries(reader, |entry| stock.prompt.push(entry))?;
-        read_entries(reader, |entry| stock.delayed.push(entry))?;
-        read_held(reader, |held| stock.loose.insert(held, Timestamp::EPOCH))?;
+        read_entries(reader, |entry| {
+            stock.prompt.push(entry);
+            true
+        })?;
+        read_entries(reader, |entry| {
+            stock.delayed.push(entry);
+            stock.prompt.get(entry.sequence).is_none()
+        })?;
+        read_held(reader, |held| {
+            let is_new = stock.lines().iter().all(|line| line.get(held.sequence).is_none());
+            stock.loose.insert(held, Timestamp::EPOCH);
+            is_new
+        })?;
         Ok(stock)
     }
 }
@@ -91,17 +101,24 @@ fn write_entries(count: usize, entries: impl Iterator<Item = Entry>, out: &mut V
     }
 }
 
-fn read_entries(reader: &mut Reader<'_>, mut push: impl FnMut(&Entry)) -> Result<(), Unreadable> {
-    let (mut sequence, mut sent) = (0_u64, 0_u64);
+/// `push` says whether the entry is where no other is.
+fn read_entries(
+    reader: &mut Reader<'_>,
+    mut push: impl FnMut(&Entry) -> bool,
+) -> Result<(), Unreadable> {
+    let (mut sequence, mut sent) = (Sequence(0), 0_u64);
     for _ in 0..reader.len()? {
-        sequence = sequence.wrapping_add(reader.varint()?);
+        sequence = reader.next_sequence(sequence)?;
         sent = sent.wrapping_add(reader.varint()?);
-        push(&Entry {
-            sequence: Sequence(sequence),
+        let is_new = push(&Entry {
+            sequence,
             sent: Timestamp::from_millis(sent),
             position: reader.position()?,
             delay: u16::try_from(reader.varint()?).map_err(|_| reader.bad())?,
         });
+        if !is_new {
+            return Err(reader.bad());
+        }
     }
     Ok(())
 }
@@ -124,24 +141,23 @@ fn write_held(all: &[Held], out: &mut Vec<u8>) {
     }
 }
 
-fn read_held(reader: &mut Reader<'_>, mut insert: impl FnMut(Held)) -> Result<(), Unreadable> {
-    let mut sequence = 0_u64;
+/// `insert` says whether the message is where no other is.
+fn read_held(
+    reader: &mut Reader<'_>,
+    mut insert: impl FnMut(Held) -> bool,
+) -> Result<(), Unreadable> {
+    let mut sequence = Sequence(0);
     for _ in 0..reader.len()? {
-        sequence = sequence.wrapping_add(reader.varint()?);
+        sequence = reader.next_sequence(sequence)?;
         let position = reader.position()?;
         let sent = Timestamp::from_millis(reader.varint()?);
         let due = Timestamp::from_millis(reader.varint()?);
         let receives = u32::try_from(reader.varint()?).map_err(|_| reader.bad())?;
         let first_received =
             if receives > 0 { Timestamp::from_millis(reader.varint()?) } else { Timestamp::NEVER };
-        insert(Held {
-            sequence: Sequence(sequence),
-            position,
-            sent,
-            due,
-            receives,
-            first_received,
-        });
+        if !insert(Held { sequence, position, sent, due, receives, first_received }) {
+            return Err(reader.bad());
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tidemill_base::MessageId;
-use tidemill_journal::{Faults, FaultyDriver};
+use tidemill_journal::{Fault, Faults, FaultyDriver, Operation};
 
 use super::*;
 
@@ -103,6 +103,53 @@ async fn waiting_messages_that_moved_are_received_in_order() {
     let expected: Vec<_> = (0..60).map(|number| number.to_string()).collect();
     let bench = bench.crash();
     assert_eq!(bodies(&bench.take(keep, 100).await), expected);
+}
+
+#[tokio::test]
+async fn a_few_large_messages_among_many_small_ones_are_not_moved_for_nothing() {
+    let bench = Bench::new();
+    let (keep, toss) = (bench.queue("keep").await, bench.queue("toss").await);
+    let body = "x".repeat(10 * KIB);
+    for _ in 0..20 {
+        bench.send(keep, &[&*body; 5]).await;
+        bench.send(toss, &["y"; 20]).await;
+    }
+    bench.engine.purge(toss).await.unwrap();
+    let before = bench.engine.0.journal.end().as_u64();
+    bench.keep_house();
+    bench.keep_house();
+    let written = bench.engine.0.journal.end().as_u64() - before;
+    assert!(written < 1 << 16, "{written} bytes");
+    // Once most of them are gone, the rest moves.
+    let got = bench.take(keep, 100).await;
+    let receipts =
+        got.iter().enumerate().filter(|(index, _)| index % 5 > 0).map(|(_, one)| one.receipt);
+    bench.engine.delete(keep, &receipts.collect::<Vec<_>>()).await.unwrap();
+    let full = bench.segments();
+    bench.keep_house();
+    bench.keep_house();
+    assert!(bench.segments() < full / 2, "{} of {full} segments", bench.segments());
+    let bench = bench.crash();
+    assert_eq!(bench.counts(keep), (0, 20, 0));
+}
+
+#[tokio::test]
+async fn housekeeping_that_panics_ends_the_background_work_and_a_shut_down_still_closes() {
+    let (store, faults) = (MemoryDriver::new(), Faults::none());
+    let clock = Clock::manual(START);
+    let engine = open(FaultyDriver::new(store.clone(), &faults), &clock);
+    let queue = engine.create(key("a"), SettingsChange::default(), Tags::new()).await.unwrap().id;
+    let running = tokio::spawn(engine.clone().run());
+    faults.plan(Operation::Put, 0, Fault::Panic);
+    faults.plan(Operation::Put, 0, Fault::Panic);
+    let body = "x".repeat(40 * KIB);
+    for _ in 0..3 {
+        engine.send(queue, message(&body)).await.unwrap();
+    }
+    assert!(running.await.unwrap_err().is_panic());
+    assert!(engine.shut_down().await.is_err());
+    drop(engine);
+    assert_eq!(open(store, &clock).describe(queue).unwrap().counts.visible, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -248,3 +248,32 @@ async fn what_happened_is_counted() {
     assert_eq!((tally.received, tally.deleted, tally.empty_receives), (2, 1, 1));
     assert_eq!(metrics.queues[0].counts.in_flight, 1);
 }
+
+#[tokio::test]
+async fn millions_that_grow_too_old_at_once_do_not_keep_the_lock() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    bench.send(queue, &["old"; 2000]).await;
+    bench.advance(100 * SECOND);
+    bench.send(queue, &["young"]).await;
+    let change = SettingsChange { retention: Some(60 * SECOND), ..SettingsChange::default() };
+    bench.engine.configure(queue, change).await.unwrap();
+    let left = || bench.engine.0.lock().machine.queue(queue.number).unwrap().stock.visible();
+    assert!(left() > 1000, "{} are left", left());
+    // Nobody is given what is too old, and whoever waits gets what is not.
+    assert_eq!(bench.take(queue, 10).await, []);
+    let mut receive = Box::pin(bench.engine.receive(queue, waiting(10, SECOND)));
+    assert!(poll(&mut receive).is_pending());
+    bench.engine.tick();
+    assert_eq!(bodies(&receive.await.unwrap()), ["young"]);
+    assert_eq!(bench.counts(queue), (0, 1, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_the_last_sequence() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    bench.send(queue, &["x"]).await;
+    let last = crate::key::Sequence::from_u64(u64::MAX);
+    assert_eq!(bench.engine.peek(queue, Some(last), 10), Ok(Vec::new()));
+}

@@ -231,3 +231,27 @@ async fn what_a_salvage_gave_up_is_dropped_and_the_rest_is_there() {
         engine.shut_down().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_lost_section_of_the_shard_makes_no_number_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let engine = open(FileDriver::new(dir.path()), &clock);
+    let queue = engine.create(key("a"), SettingsChange::default(), Tags::new()).await.unwrap().id;
+    for _ in 0..400 {
+        engine.send(queue, message(&"x".repeat(1000))).await.unwrap();
+    }
+    engine.shut_down().await.unwrap();
+    drop(engine);
+    for entry in fs::read_dir(dir.path().join("checkpoint")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_str().unwrap().ends_with("-shard") {
+            fs::write(path, "garbage").unwrap();
+        }
+    }
+    tidemill_journal::salvage(dir.path()).unwrap();
+    let engine = open(FileDriver::new(dir.path()), &clock);
+    let other = engine.create(key("b"), SettingsChange::default(), Tags::new()).await.unwrap().id;
+    assert_ne!(other, queue);
+    assert_eq!(engine.describe(queue).unwrap().counts.visible, 400);
+}
