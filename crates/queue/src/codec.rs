@@ -178,8 +178,21 @@ impl<'a> Reader<'a> {
         self.u32().map(QueueNumber)
     }
 
+    /// Where a record is: a multiple of 8, and no log comes to 2 PiB.
     pub(crate) fn position(&mut self) -> Result<Position, Unreadable> {
-        self.varint().map(Position::from_u64)
+        let at = self.varint()?;
+        if at.is_multiple_of(8) && at < 1 << 51 {
+            Ok(Position::from_u64(at))
+        } else {
+            Err(self.bad())
+        }
+    }
+
+    /// A sequence as its distance from the one before, which is smaller.
+    pub(crate) fn next_sequence(&mut self, last: Sequence) -> Result<Sequence, Unreadable> {
+        let distance = self.varint()?;
+        let next = last.0.checked_add(distance).filter(|next| *next > last.0 && *next < u64::MAX);
+        next.map(Sequence).ok_or_else(|| self.bad())
     }
 
     pub(crate) fn sequences(&mut self) -> Result<Vec<Sequence>, Unreadable> {

@@ -138,7 +138,7 @@ impl Machine {
         match record {
             Record::Founded { secret } => self.secret = Some(*secret),
             Record::Created(created) => {
-                self.next_queue = self.next_queue.max(QueueNumber(created.queue.0 + 1));
+                self.keep_number(created.queue);
                 self.removed.remove(&created.key);
             }
             Record::Removed { queue, at } => {
@@ -151,6 +151,11 @@ impl Machine {
             Record::Message(_) | Record::Moved(_) => self.ground.birth(position),
             _ => {}
         }
+    }
+
+    /// Sees to it that no later queue gets this number.
+    fn keep_number(&mut self, number: QueueNumber) {
+        self.next_queue = self.next_queue.max(QueueNumber(number.0.saturating_add(1)));
     }
 
     fn apply_to_queue(&mut self, position: Position, record: &Record) {
@@ -189,6 +194,8 @@ impl Machine {
         if section_name(number) != name {
             return Err(Unreadable::new(format!("section {name}")));
         }
+        // The shard's own section may have been lost.
+        self.keep_number(number);
         queue.memory.coverage.section = Some(at);
         queue.memory.coverage.size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.by_key.insert(queue.facts.key.clone(), number);
@@ -211,6 +218,7 @@ impl Machine {
         if covered.is_some_and(|covered| at < covered) {
             return Ok(());
         }
+        self.check_order(number, &record)?;
         self.apply_to_queue(at, &record);
         if record.has_content()
             && let Some(queue) = self.queues.get_mut(&number)
@@ -219,6 +227,23 @@ impl Machine {
             queue.stock.advance(Timestamp::EPOCH, after(at));
         }
         Ok(())
+    }
+
+    /// Whether a record can follow what was folded before: a number is never given twice.
+    fn check_order(&self, number: QueueNumber, record: &Record) -> Result<(), Unreadable> {
+        let Some(queue) = self.queues.get(&number) else { return Ok(()) };
+        let given_twice = match record {
+            Record::Created(_) => true,
+            Record::Message(header) => {
+                header.sequence < queue.facts.next || header.sequence.0 == u64::MAX
+            }
+            _ => false,
+        };
+        if given_twice {
+            Err(Unreadable::new("record: its number was given before"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Recovery's end: counts who lives where.
@@ -252,7 +277,7 @@ impl Machine {
             return Err(Unreadable::new(format!("shard section of version {version}")));
         }
         self.secret = Some(Secret(reader.array()?));
-        self.next_queue = reader.queue()?;
+        self.next_queue = self.next_queue.max(reader.queue()?);
         for _ in 0..reader.len()? {
             let key = read_key(&mut reader)?;
             self.removed.insert(key, reader.time()?);
