@@ -1,6 +1,7 @@
 """Operating it: settings, logs, health, metrics, shutdown, tools, TLS and the test controls."""
 
 import datetime
+import http.server
 import ipaddress
 import json
 import signal
@@ -145,8 +146,106 @@ def test_the_tools_serve_a_queue_at_hand(fresh):
     tool(service, "send", url, "again")
     assert tool(service, "purge", "tools", "--yes").returncode == 0
     assert tool(service, "receive", "tools").stdout == ""
-    missing = tool(service, "receive", "nothing")
-    assert missing.returncode != 0 and "does not exist" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["receive", "nothing"], "there is no queue nothing in us-east-1"),
+        (["peek", "nothing"], "there is no queue nothing in us-east-1"),
+        (["send", "mishaps", ""], "no empty messages"),
+        (["send", "mishaps", "x", "--delay", "16m"], "at most 15m, in whole seconds"),
+        (["send", "mishaps", "x", "--delay", "1500ms"], "at most 15m, in whole seconds"),
+        (["send", "mishaps", "x", "--attribute", "colour"], "NAME=VALUE"),
+        (["receive", "mishaps", "--wait", "21s"], "at most 20s, in whole seconds"),
+        (["receive", "mishaps", "--max", "0"], "zero"),
+        (["peek", "mishaps", "--max", "0"], "zero"),
+        (["purge", "mishaps"], "--yes"),
+    ],
+)
+def test_a_tool_that_cannot_do_it_says_why(shared, words, told):
+    shared.client().create_queue(QueueName="mishaps")
+    done = tool(shared, *words)
+    assert done.returncode != 0 and told in done.stderr, done.stderr
+
+
+def test_lines_that_cannot_be_sent_are_told_by_their_numbers(shared):
+    sqs = shared.client()
+    url = sqs.create_queue(QueueName="lines")["QueueUrl"]
+    lines = "".join(f"{n}\n" for n in range(15)) + "\n" + "x" * (1 << 20) + "x\n"
+    done = tool(shared, "send", "lines", "--lines", "-", stdin=lines)
+    assert done.returncode != 0
+    assert "10 messages sent, then: -, line 17: a message has at most 1048576" in done.stderr
+    assert "1 message to lines; empty lines: 2" in tool(
+        shared, "send", "lines", "--lines", "-", stdin="\n\nx\n"
+    ).stderr
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_the_tools_speak_for_the_account_and_the_region_of_the_environment(shared, monkeypatch):
+    away = shared.client(key="123456789012", region="eu-west-1")
+    url = away.create_queue(QueueName="far-away")["QueueUrl"]
+    away.send_message(QueueUrl=url, MessageBody="from afar")
+    environment = shared.environment() | {
+        "AWS_ACCESS_KEY_ID": "123456789012",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    monkeypatch.setattr(shared, "environment", lambda: environment)
+    for words in (["peek", "far-away"], ["receive", "far-away", "--delete"]):
+        assert "from afar" in tool(shared, *words).stdout
+    assert "no queue far-away" in tool(shared, "peek", "far-away", "--region", "us-east-1").stderr
+
+
+def test_a_tool_that_meets_no_service_or_another_says_so(shared, fresh):
+    absent = tool(fresh(), "peek", "orders")
+    assert "is the service running?" in absent.stderr and "tidemill serve" in absent.stderr
+    other = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=other.handle_request)
+    thread.start()
+    command = [str(BINARY), "peek", "orders"]
+    command += ["--endpoint-url", f"http://127.0.0.1:{other.server_port}"]
+    met = subprocess.run(
+        command, env=shared.environment(), capture_output=True, text=True, timeout=60
+    )
+    thread.join()
+    other.server_close()
+    assert met.returncode == 1 and "not as Tidemill does" in met.stderr, met.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--listen", ":4566"], "such as 127.0.0.1:4566"),
+        (["--listen", "4566"], "such as 127.0.0.1:4566"),
+        (["--threads", "0"], "threads must be at least 1"),
+        (["--max-body", "1KB"], "64MiB"),
+        (["--header-timeout", "5"], "5sec"),
+        (["--sync", "sometimes"], "durable"),
+        (["--tls-cert", "cert.pem"], "give both, or neither"),
+        (["--tls-cert", "none.pem", "--tls-key", "none.pem"], "none.pem"),
+        (["--config", "none.toml"], "cannot read the configuration file none.toml"),
+        (["--public-url", "queues.example"], "https://queues.example.org"),
+        (["--port", "80"], "unexpected argument"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_one_that_can(fresh, tmp_path, flags, told):
+    service = fresh()
+    command = [str(BINARY), "serve", "--data-dir", str(service.data), *flags]
+    done = subprocess.run(
+        command, env=service.environment(), cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode != 0 and told in done.stderr, done.stderr
+    assert not service.data.exists(), "nothing is made before the settings are right"
+
+
+def test_a_port_that_is_taken_is_named(shared, fresh):
+    service = fresh()
+    service.port = shared.port
+    done = subprocess.run(
+        service.command(), env=service.environment(), capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{shared.port}" in done.stderr and "--listen" in done.stderr
 
 
 def test_a_reset_empties_the_service_only_where_allowed(fresh, shared):

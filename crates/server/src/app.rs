@@ -17,7 +17,7 @@ use tidemill_sign::KeyCache;
 
 use crate::metrics::Metrics;
 use crate::settings::Settings;
-use crate::{control, journey};
+use crate::{control, journey, welcome};
 
 /// An answer, whole.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -56,11 +56,13 @@ impl App {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Answer, Infallible> {
-        Ok(match request.uri().path() {
-            "/health" => control::health(&self),
-            "/metrics" => control::metrics(&self),
-            path if path.starts_with("/_tidemill/") => control::answer(&self, request).await,
-            _ => journey::travel(&self, request).await,
+        let (parts, body) = request.into_parts();
+        Ok(match parts.uri.path() {
+            "/health" => control::looked_at(&parts, || control::health(&self)),
+            "/metrics" => control::looked_at(&parts, || control::metrics(&self)),
+            path if path.starts_with("/_tidemill/") => control::answer(&self, parts, body).await,
+            _ if welcome::is_for(&parts) => welcome::page(&self, &parts),
+            _ => journey::travel(&self, parts, body).await,
         })
     }
 }

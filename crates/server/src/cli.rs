@@ -1,5 +1,6 @@
 //! The command line, as `tidemill --help` tells it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -104,9 +105,9 @@ pub(crate) struct Endpoint {
         default_value = "http://127.0.0.1:4566"
     )]
     pub(crate) endpoint_url: String,
-    /// Region of the queue
-    #[arg(long, value_name = "REGION", env = "AWS_REGION", default_value = "us-east-1")]
-    pub(crate) region: String,
+    /// Region of the queue [default: AWS_DEFAULT_REGION, else us-east-1]
+    #[arg(long, value_name = "REGION", env = "AWS_REGION")]
+    pub(crate) region: Option<String>,
     /// Access key; where the service is open, any, or an account's twelve digits. Its secret is
     /// taken from AWS_SECRET_ACCESS_KEY only, and not shown
     #[arg(long, value_name = "ID", env = "AWS_ACCESS_KEY_ID", default_value = "tidemill")]
@@ -124,7 +125,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "FILE", conflicts_with = "body")]
     pub(crate) lines: Option<PathBuf>,
     /// How long the messages wait before they can be received, at most 15m
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = at_most::<900>)]
     pub(crate) delay: Option<Duration>,
     /// A string attribute of each message; may be given several times
     #[arg(long = "attribute", short, value_name = "NAME=VALUE", value_parser = pair)]
@@ -138,14 +139,13 @@ pub(crate) struct Receive {
     /// The queue: its name or its URL
     pub(crate) queue: String,
     /// Most messages to receive
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
-    pub(crate) max: usize,
+    #[arg(long, short = 'n', value_name = "N", default_value = "1")]
+    pub(crate) max: NonZeroUsize,
     /// How long to wait for the first message, at most 20s
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration,
-          default_value = "0s")]
+    #[arg(long, value_name = "TIME", value_parser = at_most::<20>, default_value = "0s")]
     pub(crate) wait: Duration,
-    /// How long the messages stay invisible to others [default: the queue's]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// How long the messages stay invisible to others, at most 12h [default: the queue's]
+    #[arg(long, value_name = "TIME", value_parser = at_most::<43_200>)]
     pub(crate) visibility: Option<Duration>,
     /// Delete each message once it is printed
     #[arg(long)]
@@ -162,8 +162,8 @@ pub(crate) struct Peek {
     /// The queue: its name or its URL
     pub(crate) queue: String,
     /// Most messages to show
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
-    pub(crate) max: usize,
+    #[arg(long, short = 'n', value_name = "N", default_value = "10")]
+    pub(crate) max: NonZeroUsize,
     /// Print whole messages, one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -182,6 +182,16 @@ pub(crate) struct Purge {
     pub(crate) endpoint: Endpoint,
 }
 
+/// Reads a time as SQS has them: whole seconds, and not more than `MOST` of them.
+fn at_most<const MOST: u64>(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let most = Duration::from_secs(MOST);
+    if time <= most && time.subsec_nanos() == 0 {
+        return Ok(time);
+    }
+    Err(format!("at most {}, in whole seconds", humantime::format_duration(most)))
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -198,6 +208,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_is_whole_seconds_up_to_its_most() {
+        assert_eq!(at_most::<900>("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(at_most::<900>("0s"), Ok(Duration::ZERO));
+        assert!(at_most::<900>("901s").unwrap_err().contains("15m"));
+        assert!(at_most::<900>("1500ms").unwrap_err().contains("whole seconds"));
+        assert!(at_most::<900>("5").is_err());
     }
 
     #[test]

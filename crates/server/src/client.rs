@@ -1,6 +1,8 @@
 //! A small client of the service, for the commands that look after a queue at hand.
 
-use anyhow::{Context as _, bail};
+use std::fmt;
+
+use anyhow::{Context as _, anyhow, bail};
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::Value;
@@ -20,35 +22,47 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(endpoint: &Endpoint) -> anyhow::Result<Self> {
-        let address = &endpoint.endpoint_url;
-        let uri: Uri = address.parse().with_context(|| format!("the address {address:?}"))?;
-        if uri.authority().is_none() {
+    pub(crate) fn new(given: &Endpoint) -> anyhow::Result<Self> {
+        let address = &given.endpoint_url;
+        let uri = address.parse().ok().filter(|uri: &Uri| uri.authority().is_some());
+        let Some(endpoint) = uri else {
             bail!("the address {address:?} is not a URL, such as http://127.0.0.1:4566");
-        }
+        };
         // A secret on the command line would be in every list of processes: only from here.
         let secret = std::env::var("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|_| "open".to_owned());
-        let region = endpoint.region.parse::<Region>();
+        let region = region(given.region.as_deref())?;
         let signer = Signer {
-            key_id: endpoint.access_key_id.clone(),
+            key_id: given.access_key_id.clone(),
             secret: Secret::new(secret),
             session_token: std::env::var("AWS_SESSION_TOKEN").ok(),
-            region: region.with_context(|| format!("the region {:?}", endpoint.region))?,
+            region,
             service: "sqs".to_owned(),
         };
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        Ok(Self { agent: config.into(), endpoint: uri, signer })
+        Ok(Self { agent: config.into(), endpoint, signer })
     }
 
     /// Calls an operation of SQS.
     pub(crate) fn sqs(&self, operation: &str, parameters: &Value) -> anyhow::Result<Value> {
         let target = HeaderValue::try_from(format!("AmazonSQS.{operation}"))?;
-        self.post("/", Some(target), parameters)
+        let answer = self.post("/", Some(target), parameters)?;
+        answer.map_err(|refusal| match (&*refusal.code, parameters["QueueUrl"].as_str()) {
+            ("QueueDoesNotExist", Some(queue)) => {
+                let region = self.region();
+                anyhow!("there is no queue {queue} in {region}: `aws sqs list-queues` names those there are")
+            }
+            ("UnrecognizedClientException", _) => anyhow!(
+                "the service knows no access key {}: set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY to a key that `tidemill init` made",
+                self.signer.key_id
+            ),
+            _ => refusal.into(),
+        })
     }
 
     /// Calls one of the service's own paths.
     pub(crate) fn own(&self, path: &str, parameters: &Value) -> anyhow::Result<Value> {
-        self.post(path, None, parameters)
+        Ok(self.post(path, None, parameters)??)
     }
 
     /// The region that is signed for.
@@ -61,7 +75,7 @@ impl Client {
         path: &str,
         target: Option<HeaderValue>,
         parameters: &Value,
-    ) -> anyhow::Result<Value> {
+    ) -> anyhow::Result<Result<Value, Refusal>> {
         let body = parameters.to_string();
         let authority = self.endpoint.authority().context("an address has a host")?.as_str();
         let mut headers = HeaderMap::new();
@@ -85,16 +99,43 @@ impl Client {
             format!("cannot reach {scheme}://{authority}: is the service running? (tidemill serve)")
         })?;
         let text = answer.body_mut().with_config().limit(u64::MAX).read_to_string()?;
-        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? };
-        if answer.status().is_success() {
-            return Ok(value);
+        let parsed = if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text) };
+        let status = answer.status();
+        let value: Value = parsed.map_err(|_| {
+            anyhow!("{scheme}://{authority} answers {status}, and not as Tidemill does: is it one?")
+        })?;
+        if status.is_success() {
+            return Ok(Ok(value));
         }
         let code = value["__type"].as_str().unwrap_or_default();
-        let code = code.rsplit('#').next().unwrap_or_default();
-        let message = value["message"].as_str().unwrap_or(&text);
-        match code {
-            "" => bail!("{message}"),
-            code => bail!("{message} ({code})"),
-        }
+        let code = code.rsplit('#').next().unwrap_or_default().to_owned();
+        let message = value["message"].as_str().unwrap_or(&text).to_owned();
+        Ok(Err(Refusal { code, message }))
+    }
+}
+
+/// What the service refuses with.
+#[derive(Debug)]
+struct Refusal {
+    /// The error's name; none where one of the service's own paths refuses.
+    code: String,
+    message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if self.code.is_empty() { Ok(()) } else { write!(f, " ({})", self.code) }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The region that was named, or else the one that AWS's clients would take.
+fn region(named: Option<&str>) -> anyhow::Result<Region> {
+    let usual = std::env::var("AWS_DEFAULT_REGION").ok().filter(|region| !region.is_empty());
+    match named.or(usual.as_deref()) {
+        None => Ok(Region::default()),
+        Some(name) => name.parse().with_context(|| format!("the region {name:?}")),
     }
 }

@@ -1,9 +1,9 @@
 //! Our own paths: health, metrics, and what tests and tools need under `/_tidemill/`.
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{Method, StatusCode};
-use hyper::Request;
+use http::header::{ALLOW, HOST};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,6 +13,17 @@ use crate::app::{Answer, App, plain};
 use crate::{body, peek, verify};
 
 const JSON: &str = "application/json";
+
+/// Answers with `answer` whoever only looks, and nobody else.
+pub(crate) fn looked_at(parts: &Parts, answer: impl FnOnce() -> Answer) -> Answer {
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        return answer();
+    }
+    let message = json!({ "message": format!("GET {}", parts.uri.path()) }).to_string();
+    let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, JSON, message);
+    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    refusal
+}
 
 /// `GET /health`: 200 while everything is served, 503 with the reason when it is not.
 pub(crate) fn health(app: &App) -> Answer {
@@ -38,17 +49,20 @@ pub(crate) fn metrics(app: &App) -> Answer {
 struct Refused(StatusCode, String);
 
 /// Anything under `/_tidemill/`.
-pub(crate) async fn answer(app: &App, request: Request<Incoming>) -> Answer {
-    match control(app, request).await {
+pub(crate) async fn answer(app: &App, parts: Parts, incoming: Incoming) -> Answer {
+    match control(app, &parts, incoming).await {
         Ok(value) => plain(StatusCode::OK, JSON, value.to_string()),
         Err(Refused(status, message)) => {
-            plain(status, JSON, json!({ "message": message }).to_string())
+            let mut answer = plain(status, JSON, json!({ "message": message }).to_string());
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            answer
         }
     }
 }
 
-async fn control(app: &App, request: Request<Incoming>) -> Result<Value, Refused> {
-    let (parts, incoming) = request.into_parts();
+async fn control(app: &App, parts: &Parts, incoming: Incoming) -> Result<Value, Refused> {
     let path = parts.uri.path();
     let known = ["/_tidemill/clock", "/_tidemill/reset", "/_tidemill/peek"];
     if !known.contains(&path) {
@@ -71,13 +85,14 @@ async fn control(app: &App, request: Request<Incoming>) -> Result<Value, Refused
         headers: &parts.headers,
         payload: tidemill_sign::Payload::Body(&body),
     };
-    verify::may_control(app, &signed).map_err(|why| Refused(StatusCode::FORBIDDEN, why))?;
+    let principal = verify::controller(app, &signed);
+    let principal = principal.map_err(|why| Refused(StatusCode::FORBIDDEN, why))?;
     match path {
         "/_tidemill/clock" => clock(app, &body),
         "/_tidemill/reset" => reset(app).await,
         _ => {
             let asked = parse(&body)?;
-            peek::peek(app, &asked).map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
+            peek::peek(app, &principal, &asked).map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
         }
     }
 }

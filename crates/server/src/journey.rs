@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::Full;
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::{Request, Response};
 use tidemill_api::{SERVICES, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_services::Context;
@@ -19,10 +19,9 @@ use crate::app::{Answer, App};
 use crate::{body, host, verify};
 
 /// Answers a request to an API.
-pub(crate) async fn travel(app: &App, request: Request<Incoming>) -> Answer {
+pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answer {
     let started = app.clock.monotonic();
     let id = RequestId::random(&app.chance).to_string();
-    let (parts, incoming) = request.into_parts();
     let mut call = None;
     let (reply, result) = match steps(app, &parts, incoming, &id, &mut call).await {
         Ok(reply) => (reply, "ok"),

@@ -21,6 +21,7 @@ mod settings;
 mod tls;
 mod tools;
 mod verify;
+mod welcome;
 mod workers;
 
 use std::process::ExitCode;
@@ -49,8 +50,36 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tidemill: {error:#}");
+            eprintln!("tidemill: {}", told(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error and its causes in a line. Some libraries' errors end with their cause already: it is
+/// not said twice.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let cause = cause.trim_end();
+        if told.is_empty() {
+            cause.clone_into(&mut told);
+        } else if !told.ends_with(cause) {
+            told.push_str(": ");
+            told.push_str(cause);
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("no such file").context("open it: no such file").context("start");
+        assert_eq!(super::told(&error), "start: open it: no such file");
     }
 }

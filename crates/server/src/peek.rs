@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidemill_base::{AccountId, Region};
+use tidemill_base::Region;
 use tidemill_queue::{Attribute, AttributeValue, Peeked, Sequence, Standing};
+use tidemill_services::Principal;
 
 use crate::app::App;
 
@@ -32,13 +33,13 @@ const fn ten() -> usize {
 }
 
 /// Looks; an error is a sentence for a person.
-pub(crate) fn peek(app: &App, asked: &Asked) -> Result<Value, String> {
+pub(crate) fn peek(app: &App, principal: &Principal, asked: &Asked) -> Result<Value, String> {
     let region = asked.region.as_deref().unwrap_or(Region::DEFAULT);
     let region = region.parse::<Region>().map_err(|error| error.to_string())?;
     let id = app
         .sqs
-        .find(&asked.queue_url, AccountId::DEFAULT, &region)
-        .ok_or_else(|| format!("the queue {} does not exist", asked.queue_url))?;
+        .find(&asked.queue_url, principal, &region)
+        .ok_or_else(|| format!("there is no queue {} in {region}", asked.queue_url))?;
     let limit = asked.max_number_of_messages.clamp(1, MOST);
     let after = asked.after.map(Sequence::from_u64);
     let found = app.engine.peek(id, after, limit).map_err(|refusal| refusal.to_string())?;

@@ -44,7 +44,8 @@ pub(crate) struct Given {
     /// Address to serve on [default: 127.0.0.1:4566]
     ///
     /// Anything but loopback needs credentials: make them first with `tidemill init`.
-    #[arg(long, short, value_name = "ADDR", env = "TIDEMILL_LISTEN")]
+    #[arg(long, short, value_name = "ADDR", value_parser = address, env = "TIDEMILL_LISTEN")]
+    #[serde(deserialize_with = "address_text")]
     pub(crate) listen: Option<SocketAddr>,
 
     /// Folder that holds all the data; made if it is missing [default: tidemill-data]
@@ -242,6 +243,17 @@ fn checked_url(url: &str) -> anyhow::Result<(String, String)> {
     }
 }
 
+/// Reads an address to listen on. `localhost` is the one name that means the same everywhere.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    let local = port.map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
+    local.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "an address is an IP address and a port, such as 127.0.0.1:4566, or 0.0.0.0:4566 for \
+         every network that the machine is on"
+            .to_owned()
+    })
+}
+
 fn span(text: &str) -> Result<Duration, humantime::DurationError> {
     humantime::parse_duration(text)
 }
@@ -251,6 +263,13 @@ fn text<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
 ) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn address_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    address(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn span_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -279,6 +298,16 @@ mod tests {
     fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
         let error = file("lisen = '127.0.0.1:1'").unwrap_err().to_string();
         assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn an_address_has_an_ip_and_a_port() {
+        assert_eq!(address("localhost:80"), Ok("127.0.0.1:80".parse().unwrap()));
+        assert_eq!(address("[::1]:80"), Ok("[::1]:80".parse().unwrap()));
+        for bad in ["4566", ":4566", "localhost", "127.0.0.1", "127.0.0.1:99999", "host:80"] {
+            let told = address(bad).unwrap_err();
+            assert!(told.contains("127.0.0.1:4566"), "{bad}: {told}");
+        }
     }
 
     #[test]

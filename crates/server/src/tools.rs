@@ -14,22 +14,23 @@ use crate::client::Client;
 const BATCH: usize = 10;
 /// Bytes of the bodies of one request, with room for attributes within SQS's 1 MiB.
 const BATCH_BYTES: usize = 1 << 19;
+/// Bytes of the largest message: what SQS allows.
+const LARGEST: usize = 1 << 20;
 
 /// Sends messages.
 pub(crate) fn send(send: &Send) -> anyhow::Result<()> {
     let client = Client::new(&send.endpoint)?;
     let mut sender = Sender { client: &client, send, batch: Vec::new(), bytes: 0, sent: 0 };
-    match &send.lines {
-        None => send.body.iter().try_for_each(|body| sender.add(body.clone()))?,
-        Some(file) => {
-            for line in lines(file)? {
-                sender.add(line.with_context(|| format!("cannot read {}", file.display()))?)?;
-            }
-        }
-    }
-    sender.flush()?;
+    let done = sender.send_all();
     progress_end();
-    eprintln!("sent {} to {}", messages(sender.sent), send.queue);
+    match done {
+        Ok(0) => eprintln!("sent {} to {}", messages(sender.sent), send.queue),
+        Ok(empty) => {
+            eprintln!("sent {} to {}; empty lines: {empty}", messages(sender.sent), send.queue);
+        }
+        Err(error) if sender.sent == 0 => return Err(error),
+        Err(error) => return Err(error.context(format!("{} sent, then", messages(sender.sent)))),
+    }
     Ok(())
 }
 
@@ -51,10 +52,34 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
+    /// Sends all that was asked for, and says how many lines were passed over.
+    fn send_all(&mut self) -> anyhow::Result<usize> {
+        let mut empty = 0;
+        match &self.send.lines {
+            None => self.send.body.iter().try_for_each(|body| self.add(body.clone()))?,
+            Some(file) => {
+                for (number, line) in lines(file)?.enumerate() {
+                    let place = || format!("{}, line {}", file.display(), number + 1);
+                    let line = line.with_context(place)?;
+                    // An empty line is most often the file's end.
+                    if line.is_empty() {
+                        empty += 1;
+                    } else {
+                        self.add(line).with_context(place)?;
+                    }
+                }
+            }
+        }
+        self.flush()?;
+        Ok(empty)
+    }
+
     fn add(&mut self, body: String) -> anyhow::Result<()> {
-        // SQS has no empty messages; an empty line is most often the file's end.
         if body.is_empty() {
-            return Ok(());
+            bail!("SQS has no empty messages");
+        }
+        if body.len() > LARGEST {
+            bail!("a message has at most {LARGEST} bytes, and this one has {}", body.len());
         }
         if self.batch.len() == BATCH || self.bytes + body.len() > BATCH_BYTES {
             self.flush()?;
@@ -70,16 +95,14 @@ impl Sender<'_> {
         }
         let bodies = std::mem::take(&mut self.batch);
         self.bytes = 0;
-        let count = bodies.len();
         let entry = |(id, body): (usize, &String)| self.entry(id, body);
         let entries: Vec<Value> = bodies.iter().enumerate().map(entry).collect();
         let parameters = json!({ "QueueUrl": self.send.queue, "Entries": entries });
         let answer = self.client.sqs("SendMessageBatch", &parameters)?;
+        self.sent += answer["Successful"].as_array().map_or(0, Vec::len);
         if let Some(failed) = answer["Failed"].get(0) {
-            let message = failed["Message"].as_str().unwrap_or_default();
-            bail!("after {} a message was refused: {message}", messages(self.sent));
+            bail!("a message was refused: {}", failed["Message"].as_str().unwrap_or_default());
         }
-        self.sent += count;
         progress(&format!("sent {}", messages(self.sent)));
         Ok(())
     }
@@ -105,7 +128,7 @@ pub(crate) fn receive(receive: &Receive) -> anyhow::Result<()> {
     let client = Client::new(&receive.endpoint)?;
     let mut out = io::stdout().lock();
     let mut wait = receive.wait.as_secs();
-    let mut left = receive.max;
+    let mut left = receive.max.get();
     while left > 0 {
         let mut parameters = json!({
             "QueueUrl": receive.queue,
@@ -155,7 +178,7 @@ pub(crate) fn peek(peek: &Peek) -> anyhow::Result<()> {
     let client = Client::new(&peek.endpoint)?;
     let mut out = io::stdout().lock();
     let mut after = Value::Null;
-    let mut left = peek.max;
+    let mut left = peek.max.get();
     while left > 0 {
         let parameters = json!({
             "QueueUrl": peek.queue,

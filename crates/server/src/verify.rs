@@ -16,8 +16,7 @@ pub(crate) fn principal(
     claimed: Option<&Credential>,
 ) -> Result<Principal, Fault> {
     if !app.identity.has_credentials() {
-        let account = claimed.map(|credential| account_named_by(credential.key_id()));
-        return Ok(Principal::Anyone(account.unwrap_or(AccountId::DEFAULT)));
+        return Ok(anyone(claimed));
     }
     let presented = Presented::of(request).map_err(|rejection| refusal(&rejection))?;
     let Some(presented) = presented else {
@@ -73,16 +72,24 @@ fn refusal(rejection: &Rejection) -> Fault {
     Fault::new(error, rejection.to_string())
 }
 
-/// Whether a request to our own paths comes from somebody who may: anybody while the service is
-/// open, and afterwards whoever signs with a key of ours.
-pub(crate) fn may_control(app: &App, request: &Request<'_>) -> Result<(), String> {
+/// Who sends a request to one of our own paths: anybody while the service is open, and afterwards
+/// whoever signs with a key of ours. An error is a sentence for a person.
+pub(crate) fn controller(app: &App, request: &Request<'_>) -> Result<Principal, String> {
     if !app.identity.has_credentials() {
-        return Ok(());
+        return Ok(anyone(Credential::claimed(request).as_ref()));
     }
     let presented = Presented::of(request).map_err(|rejection| rejection.to_string())?;
-    let presented = presented.ok_or("sign the request with a root access key")?;
-    let key = app.identity.find(presented.credential().key_id()).ok_or("unknown access key")?;
+    let presented = presented.ok_or("sign the request with a key that `tidemill init` made")?;
+    let key = app.identity.find(presented.credential().key_id());
+    let key = key.ok_or("unknown access key: sign with one that `tidemill init` made")?;
     let window = Window { now: app.clock.now(), skew: Window::QUERY_SKEW };
     tidemill_sign::verify(&presented, request, &key.secret, window, &app.keys)
-        .map_err(|rejection| rejection.to_string())
+        .map_err(|rejection| rejection.to_string())?;
+    Ok(Principal::Root(key.account))
+}
+
+/// Whoever calls an open service, in the account that the key names.
+fn anyone(claimed: Option<&Credential>) -> Principal {
+    let account = claimed.map(|credential| account_named_by(credential.key_id()));
+    Principal::Anyone(account.unwrap_or(AccountId::DEFAULT))
 }

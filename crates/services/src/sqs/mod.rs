@@ -23,7 +23,7 @@ mod set_queue_attributes;
 mod tags;
 
 use tidemill_api::sqs::{Request, Response};
-use tidemill_base::{AccountId, Region};
+use tidemill_base::Region;
 use tidemill_queue::{Engine, QueueId, QueueKey};
 use tidemill_wire::Fault;
 
@@ -41,10 +41,11 @@ impl Sqs {
         Self { engine }
     }
 
-    /// The queue that a text names, by name or by URL; `account` and `region` where it says none.
-    pub fn find(&self, text: &str, account: AccountId, region: &Region) -> Option<QueueId> {
-        let key = queue_url::read(text, account, region).ok()?;
-        self.engine.find(&key)
+    /// The queue that a text names, by name or by URL, if `principal` may use it: a queue of its
+    /// own account and of `region` where the text says neither.
+    pub fn find(&self, text: &str, principal: &Principal, region: &Region) -> Option<QueueId> {
+        let key = queue_url::read(text, principal.account(), region).ok()?;
+        may_use(principal, &key).then(|| self.engine.find(&key))?
     }
 
     /// Answers one request.
@@ -123,11 +124,18 @@ impl Sqs {
 
     /// The queue of this name, if the caller may use it.
     fn named(&self, cx: &Context<'_>, key: QueueKey) -> Result<(QueueId, QueueKey), Fault> {
-        // Without policies a queue is its own account's alone; an open service asks nobody.
-        if matches!(&cx.principal, Principal::Root(account) if *account != key.account) {
+        if !may_use(&cx.principal, &key) {
             return Err(fault::access_denied(&cx.principal));
         }
         let id = self.engine.find(&key).ok_or_else(fault::no_such_queue)?;
         Ok((id, key))
+    }
+}
+
+/// Without policies a queue is its own account's alone; an open service asks nobody.
+fn may_use(principal: &Principal, key: &QueueKey) -> bool {
+    match principal {
+        Principal::Root(account) => *account == key.account,
+        Principal::Anyone(_) => true,
     }
 }
