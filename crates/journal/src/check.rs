@@ -12,8 +12,8 @@ use tidemill_base::ByteSize;
 use crate::driver::{Driver, DriverError};
 use crate::drivers::FileDriver;
 use crate::error::{Damage, OpenError};
-use crate::frame::Codec;
-use crate::recovery::{list_segments, load_root, load_section, of_scan};
+use crate::frame::{Codec, in_memory};
+use crate::recovery::{WIDEST_GAP, list_segments, load_root, load_section, of_scan};
 use crate::root::Root;
 use crate::scan::{Scan, Survey, damage_at};
 use crate::{Position, SegmentId, section};
@@ -111,10 +111,11 @@ pub(crate) fn examine(
     let survey = walk(driver, root, root.durable, from, &live, &mut passed)?;
     records += survey.records;
     damage.extend(survey.damage);
-    let mut gone = survey.missing;
-    while let Some(id) = gone.filter(|id| id.base().as_u64() < root.durable) {
-        damage.push(missing(id, size));
-        gone = Some(self::id(id.base().as_u64() + size));
+    if let Some(gone) = survey.missing {
+        // No more of them than can be: else the root is wrong, and memory too small to list them.
+        let bases = (gone.base().as_u64()..root.durable).step_by(in_memory(size));
+        let bases = bases.take(in_memory(WIDEST_GAP));
+        damage.extend(bases.map(|base| missing(id(base), size)));
     }
     let (sections, broken_sections) = examine_sections(driver, root)?;
     let position = Position::from_u64;

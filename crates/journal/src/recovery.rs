@@ -17,7 +17,7 @@ use crate::{Event, Options, Position, SegmentId, SyncMode};
 pub(crate) const SEGMENT_SIZES: RangeInclusive<u64> = 1 << 10..=1 << 30;
 
 /// The most segments that can be missing one after the other: more would not be damage.
-const WIDEST_GAP: u64 = 1024;
+pub(crate) const WIDEST_GAP: u64 = 1024;
 
 /// A journal as it was found, ready to go on.
 pub(crate) struct Recovered {

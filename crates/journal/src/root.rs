@@ -67,8 +67,9 @@ impl Root {
         let sizes = crate::recovery::SEGMENT_SIZES;
         let sound = sizes.contains(&root.segment_size) && root.segment_size.is_multiple_of(8);
         let whole = root.kept.iter().all(|base| sound && base.is_multiple_of(root.segment_size));
-        let near = root.replay_from.max(root.durable) <= FARTHEST;
-        if !sound || !whole || !near || !root.replay_from.is_multiple_of(8) {
+        let near = root.replay_from <= root.durable && root.durable <= FARTHEST;
+        let behind = root.kept.iter().all(|base| *base < root.replay_from);
+        if !sound || !whole || !near || !behind || !root.replay_from.is_multiple_of(8) {
             return Err(BadBlob::Garbled("its content makes no sense"));
         }
         Ok(root)
@@ -181,6 +182,15 @@ mod tests {
     #[test]
     fn a_root_reads_as_it_was_written() {
         assert_eq!(Root::decode(&root().encode()), Ok(root()));
+    }
+
+    #[test]
+    fn a_root_that_contradicts_itself_is_refused() {
+        let replays_what_is_not_durable = Root { durable: (3 << 20) - 8, ..root() };
+        let keeps_what_is_replayed = Root { kept: vec![4 << 20], ..root() };
+        for root in [replays_what_is_not_durable, keeps_what_is_replayed] {
+            assert!(matches!(Root::decode(&root.encode()), Err(BadBlob::Garbled(_))));
+        }
     }
 
     #[test]
