@@ -90,7 +90,7 @@ fn a_batch_of_old_clients_reads_in_the_order_of_its_numbers() {
          &DeleteMessageBatchRequestEntry.1.Id=a&DeleteMessageBatchRequestEntry.1.ReceiptHandle=1",
     );
     let Ok(Request::DeleteMessageBatch(request)) = request else { panic!("{request:?}") };
-    let ids: Vec<&str> = request.entries.iter().map(|entry| entry.id.as_str()).collect();
+    let ids: Vec<&str> = request.entries.iter().flatten().map(|entry| entry.id.as_str()).collect();
     assert_eq!(ids, ["a", "b", "c"]);
 }
 
@@ -112,12 +112,20 @@ fn a_missing_parameter_is_named() {
 
 #[test]
 fn a_body_that_is_not_the_models_is_a_serialization_exception() {
-    for body in ["{", "[]", r#"{"QueueUrl": 1}"#, r#"{"DelaySeconds": "5"}"#, "{} x", "\u{0}"] {
+    let of_other_kinds = [r#"{"QueueUrl": {}}"#, r#"{"DelaySeconds": "5"}"#];
+    for body in ["{", "[]", "{} x", "\u{0}"].into_iter().chain(of_other_kinds) {
         let (call, request) = json("SendMessage", body);
         let reply = encode_fault(call.protocol, Some(call.service), &request.unwrap_err(), "id");
         assert_eq!(reply.status, 400);
         assert!(text(&reply).contains("#SerializationException\""), "{body}");
     }
+}
+
+#[test]
+fn a_number_or_a_truth_value_is_taken_for_the_text_of_it() {
+    let (_, request) = json("SendMessage", r#"{"QueueUrl": 1, "MessageBody": true}"#);
+    let Ok(Request::SendMessage(request)) = request else { panic!("{request:?}") };
+    assert_eq!((request.queue_url.as_str(), request.message_body.as_str()), ("1", "true"));
 }
 
 #[test]
