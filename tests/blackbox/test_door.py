@@ -129,7 +129,7 @@ def impatient(fresh):
     return fresh("--header-timeout", "200ms", "--body-timeout", "200ms").start()
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: local", b"GET /health HTTP/1.1\r\n"])
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: lo", b"GET / HTTP/1.1\r\n"])
 def test_who_dawdles_over_the_headers_is_cut_off(impatient, sent):
     with connect(impatient) as connection:
         connection.sendall(sent)
@@ -143,6 +143,13 @@ def test_who_dawdles_over_the_body_is_told_so_and_cut_off(impatient):
         connection.sendall(post("CreateQueue", QueueName="slow")[:-3])
         said = rest(connection)
     assert said.startswith(b"HTTP/1.1 408 ") and b"RequestTimeout" in said, said
+
+
+def test_a_connection_that_rests_too_long_is_closed(impatient):
+    with connect(impatient) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert answer(connection)[0] == 200
+        assert rest(connection) == b""
 
 
 def test_headers_without_end_are_refused(shared):

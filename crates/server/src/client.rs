@@ -49,7 +49,10 @@ impl Client {
         answer.map_err(|refusal| match (&*refusal.code, parameters["QueueUrl"].as_str()) {
             ("QueueDoesNotExist", Some(queue)) => {
                 let region = self.region();
-                anyhow!("there is no queue {queue} in {region}: `aws sqs list-queues` names those there are")
+                anyhow!(
+                    "there is no queue {queue} in {region}: `aws sqs list-queues` names those \
+                     that are there"
+                )
             }
             ("UnrecognizedClientException", _) => anyhow!(
                 "the service knows no access key {}: set AWS_ACCESS_KEY_ID and \

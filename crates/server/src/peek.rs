@@ -36,10 +36,10 @@ const fn ten() -> usize {
 pub(crate) fn peek(app: &App, principal: &Principal, asked: &Asked) -> Result<Value, String> {
     let region = asked.region.as_deref().unwrap_or(Region::DEFAULT);
     let region = region.parse::<Region>().map_err(|error| error.to_string())?;
-    let id = app
-        .sqs
-        .find(&asked.queue_url, principal, &region)
-        .ok_or_else(|| format!("there is no queue {} in {region}", asked.queue_url))?;
+    let id = app.sqs.find(&asked.queue_url, principal, &region).ok_or_else(|| {
+        let account = principal.account();
+        format!("there is no queue {} in {region} for account {account}", asked.queue_url)
+    })?;
     let limit = asked.max_number_of_messages.clamp(1, MOST);
     let after = asked.after.map(Sequence::from_u64);
     let found = app.engine.peek(id, after, limit).map_err(|refusal| refusal.to_string())?;

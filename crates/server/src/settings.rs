@@ -82,7 +82,8 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "text")]
     pub(crate) max_body: Option<ByteSize>,
 
-    /// How long a client may take to send a request's headers [default: 10s]
+    /// How long a client may take to send a request's headers, and how long a connection may
+    /// rest between two requests [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_HEADER_TIMEOUT")]
     #[serde(deserialize_with = "span_text")]
     pub(crate) header_timeout: Option<Duration>,
@@ -200,7 +201,7 @@ impl Settings {
             public_url: given.public_url.as_deref().map(checked_url).transpose()?,
             trust_forwarded: given.trust_forwarded.unwrap_or(false),
             max_body: given.max_body.unwrap_or(ByteSize::mib(8)),
-            header_timeout: given.header_timeout.unwrap_or(Duration::from_secs(10)),
+            header_timeout: given.header_timeout.unwrap_or(Duration::from_mins(1)),
             body_timeout: given.body_timeout.unwrap_or(Duration::from_secs(30)),
             shutdown_grace: given.shutdown_grace.unwrap_or(Duration::from_secs(25)),
             threads: given.threads,

@@ -29,13 +29,16 @@ pub(crate) fn page(app: &App, parts: &Parts) -> Answer {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Tidemill</title>
-<style>body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }}</style>
+<style>
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; }}
+</style>
 <h1>Tidemill {version}</h1>
 <p>This is an endpoint for clients of Amazon SQS. Point any AWS SDK or the AWS CLI at it:</p>
 <pre>export AWS_ENDPOINT_URL={scheme}://{host}
 aws sqs list-queues</pre>
 <p>How it does: <a href="/health">health</a>, <a href="/metrics">metrics</a>.
-How it is run: <code>tidemill serve --help</code>, and <code>docs/operating.md</code> of its source.</p>
+How it is run: <code>tidemill serve --help</code>, and <code>docs/operating.md</code> of its
+source.</p>
 </html>
 "#
     );
