@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{Folded, options, push, try_open};
 use tidemill_base::ByteSize;
 use tidemill_journal::{
-    DriverError, FileDriver, Journal, OpenError, Options, Position, ReadError, check, salvage,
+    Driver, DriverError, FileDriver, Journal, OpenError, Options, Position, ReadError, SegmentId,
+    check, salvage,
 };
 
 fn open(dir: &Path) -> (Journal, Folded) {
@@ -342,4 +343,22 @@ fn appending_reading_checkpointing_and_discarding_at_once_get_along() {
     assert!(check(dir.path(), |_| {}).unwrap().is_whole());
     let (_journal, folded) = open(dir.path());
     assert_eq!(folded.sections[0].2, folded.sections[0].1.as_u64().to_le_bytes());
+}
+
+#[test]
+fn after_a_sync_that_failed_none_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let driver = FileDriver::new(dir.path());
+    driver.claim().unwrap();
+    driver.create(SegmentId::from_base(Position::ZERO), ByteSize::kib(4)).unwrap();
+    let (there, away) = (dir.path().join("segments"), dir.path().join("away"));
+    fs::rename(&there, &away).unwrap();
+    assert!(driver.sync().is_err());
+    fs::rename(&away, &there).unwrap();
+    assert!(driver.sync().is_err());
+    driver.release();
+    // Whoever opens next writes again what is not known to be stored.
+    let next = FileDriver::new(dir.path());
+    next.claim().unwrap();
+    next.sync().unwrap();
 }

@@ -47,6 +47,8 @@ struct State {
     /// What the next sync must sync.
     dirty: BTreeSet<SegmentId>,
     names_changed: bool,
+    /// A sync failed. The system tells that once, and the next sync says nothing of what was lost.
+    sync_failed: bool,
 }
 
 type Outcome<T> = Result<T, DriverError>;
@@ -111,7 +113,7 @@ impl FileDriver {
             Err(error) if error.kind() == ErrorKind::NotFound => 0,
             Err(error) => return Err(during("read", &path)(error)),
         };
-        let epoch: u64 = last + 1;
+        let epoch: u64 = u64::saturating_add(last, 1);
         write_whole(&self.dir, "EPOCH", format!("{epoch}\n").as_bytes())?;
         Ok(Epoch(epoch))
     }
@@ -126,6 +128,30 @@ impl FileDriver {
         for name in names(&self.dir.join("spare"))?.iter().skip(SPARES) {
             let path = self.dir.join("spare").join(name);
             fs::remove_file(&path).map_err(during("delete", &path))?;
+        }
+        Ok(())
+    }
+
+    fn sync_changes(&self) -> Outcome<()> {
+        let (dirty, names_changed) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.dirty), std::mem::take(&mut state.names_changed))
+        };
+        if names_changed {
+            sync_dir(&self.dir.join("segments"))?;
+            sync_dir(&self.dir.join("spare"))?;
+        }
+        for id in dirty {
+            let file = match self.file(id) {
+                Ok(file) => file,
+                // Discarded since: nobody needs it any more.
+                Err(DriverError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let synced = file.sync_data();
+            synced.map_err(|error| during("sync", &self.segment_path(id))(error))?;
         }
         Ok(())
     }
@@ -246,27 +272,12 @@ impl Driver for FileDriver {
     fn sync(&self) -> Outcome<()> {
         let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.writes()?;
-        let (dirty, names_changed) = {
-            let mut state = self.state();
-            (std::mem::take(&mut state.dirty), std::mem::take(&mut state.names_changed))
-        };
-        if names_changed {
-            sync_dir(&self.dir.join("segments"))?;
-            sync_dir(&self.dir.join("spare"))?;
+        if self.state().sync_failed {
+            return Err(during("sync", &self.dir)(io::Error::other("an earlier sync failed")));
         }
-        for id in dirty {
-            let file = match self.file(id) {
-                Ok(file) => file,
-                // Discarded since: nobody needs it any more.
-                Err(DriverError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let synced = file.sync_data();
-            synced.map_err(|error| during("sync", &self.segment_path(id))(error))?;
-        }
-        Ok(())
+        let synced = self.sync_changes();
+        self.state().sync_failed |= synced.is_err();
+        synced
     }
 
     fn read(&self, id: SegmentId, offset: u64, bytes: &mut [u8]) -> Outcome<usize> {
