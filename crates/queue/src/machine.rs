@@ -16,6 +16,7 @@ use crate::queue::Queue;
 use crate::receipt::Secret;
 use crate::record::{Record, put_key, read_key};
 use crate::refusal::{REMOVAL_PAUSE, Refusal};
+use crate::stock::Stock;
 
 /// The name of the shard's own section.
 pub(crate) const SHARD_SECTION: &str = "shard";
@@ -39,6 +40,9 @@ pub(crate) struct Machine {
     queues: BTreeMap<QueueNumber, Queue>,
     by_key: BTreeMap<QueueKey, QueueNumber>,
     pub(crate) ground: Ground,
+    /// Stocks that were purged or removed: no part of the state, and to be dropped by whoever has
+    /// let the lock go.
+    pub(crate) remains: Vec<Stock>,
     /// What the clock showed last. Should it go back, so does this: what was to happen by the
     /// former time happens late, but what begins now ends when it should.
     now: Timestamp,
@@ -168,9 +172,8 @@ impl Machine {
         }
         // The end of a removed queue's records may outlive their beginning.
         let Some(queue) = self.queues.get_mut(&number) else { return };
-        queue.apply(position, record, &mut self.ground);
+        self.remains.extend(queue.apply(position, record, &mut self.ground));
         if matches!(record, Record::Removed { .. }) {
-            queue.stock.clear(&mut self.ground);
             if self.by_key.get(&queue.facts.key) == Some(&number) {
                 self.by_key.remove(&queue.facts.key);
             }
@@ -220,6 +223,7 @@ impl Machine {
         }
         self.check_order(number, &record)?;
         self.apply_to_queue(at, &record);
+        self.remains.clear();
         if record.has_content()
             && let Some(queue) = self.queues.get_mut(&number)
         {

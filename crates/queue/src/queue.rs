@@ -146,15 +146,18 @@ impl Queue {
         Self { facts, stock: Stock::default(), memory: Memory::default() }
     }
 
-    /// Moves the queue by one of its records.
-    pub(crate) fn apply(&mut self, position: Position, record: &Record, ground: &mut Ground) {
+    /// Moves the queue by one of its records. Returns a stock that is no more, if there was one.
+    pub(crate) fn apply(
+        &mut self,
+        position: Position,
+        record: &Record,
+        ground: &mut Ground,
+    ) -> Option<Stock> {
         self.memory.coverage.note(position);
         match record {
             // The machine makes and removes queues.
-            Record::Founded { .. }
-            | Record::Created(_)
-            | Record::Removed { .. }
-            | Record::Forgotten => {}
+            Record::Founded { .. } | Record::Created(_) | Record::Forgotten => {}
+            Record::Removed { .. } => return Some(self.stock.clear(ground)),
             Record::Configured { at, settings, .. } => {
                 self.facts.settings = Arc::new(settings.as_ref().clone());
                 self.facts.modified = *at;
@@ -164,8 +167,8 @@ impl Queue {
                 self.facts.modified = *at;
             }
             Record::Purged { at, .. } => {
-                self.stock.clear(ground);
                 self.facts.purged = Some(*at);
+                return Some(self.stock.clear(ground));
             }
             Record::Message(header) => self.add(position, header, ground),
             Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
@@ -190,6 +193,7 @@ impl Queue {
                 }
             }
         }
+        None
     }
 
     fn add(&mut self, position: Position, header: &Header, ground: &mut Ground) {

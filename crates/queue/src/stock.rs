@@ -241,10 +241,13 @@ impl Stock {
         }
     }
 
-    /// Forgets every message.
-    pub(crate) fn clear(&mut self, ground: &mut Ground) {
+    /// Forgets every message. What is returned is of no use; but there may be millions, which
+    /// take a while to drop.
+    #[must_use = "is dropped where nobody waits"]
+    pub(crate) fn clear(&mut self, ground: &mut Ground) -> Self {
         self.for_each_place(|at, count| ground.leave(at, count));
-        *self = Self { now: self.now, delayed_until: self.delayed_until, ..Self::default() };
+        let (now, delayed_until) = (self.now, self.delayed_until);
+        std::mem::replace(self, Self { delayed_until, now, ..Self::default() })
     }
 
     /// Notes that a message's record is at `to` now.
@@ -263,7 +266,14 @@ impl Stock {
         for line in self.lines() {
             line.for_each_place(&mut visit);
         }
-        self.loose.iter().for_each(|held| visit(held.position, 1));
+        let mut loose = self.loose.iter().map(|held| held.position).peekable();
+        while let Some(first) = loose.next() {
+            let mut count = 1;
+            while loose.next_if(|next| Ground::together(first, *next)).is_some() {
+                count += 1;
+            }
+            visit(first, count);
+        }
         self.fresh.iter().for_each(|(entry, _)| visit(entry.position, 1));
     }
 

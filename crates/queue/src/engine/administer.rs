@@ -81,12 +81,14 @@ impl Engine {
         command: impl FnOnce(QueueNumber) -> C,
     ) -> Result<(), Error> {
         let number = self.0.number(id)?;
-        let upto = {
+        let (upto, remains) = {
             let mut shard = self.0.lock();
             let upto = self.0.commit(&mut shard, &command(number), &[])?.upto;
             self.0.attend(&mut shard, number);
-            upto
+            (upto, std::mem::take(&mut shard.machine.remains))
         };
+        // Of a purge. The lock is let go by now.
+        drop(remains);
         Ok(self.0.journal.durable_at(upto).await?)
     }
 }
@@ -109,6 +111,9 @@ impl Inner {
             answer(&mut shard, ticket, Err(Refusal::NoSuchQueue.into()));
         }
         self.names.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let remains = std::mem::take(&mut shard.machine.remains);
+        drop(shard);
+        drop(remains);
         Ok(upto)
     }
 }

@@ -80,7 +80,7 @@ fn a_view_reads_back_as_the_stock_it_was_taken_of() {
     stock.receive(Sequence(1), at(2500), at(9000));
     stock.forget(Sequence(3), &mut ground);
     let view = stock.view();
-    stock.clear(&mut ground);
+    drop(stock.clear(&mut ground));
     let mut bytes = Vec::new();
     view.write(&mut bytes);
     let mut reader = Reader::new("stock", &bytes);

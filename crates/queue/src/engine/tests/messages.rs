@@ -253,7 +253,7 @@ async fn what_happened_is_counted() {
 async fn millions_that_grow_too_old_at_once_do_not_keep_the_lock() {
     let bench = Bench::new();
     let queue = bench.queue("a").await;
-    bench.send(queue, &["old"; 2000]).await;
+    bench.send(queue, &vec!["old"; 2000]).await;
     bench.advance(100 * SECOND);
     bench.send(queue, &["young"]).await;
     let change = SettingsChange { retention: Some(60 * SECOND), ..SettingsChange::default() };
