@@ -242,6 +242,23 @@ mod tests {
     }
 
     #[test]
+    fn a_place_where_no_record_can_be_and_a_sequence_that_stands_still_are_refused() {
+        let put = |number: u64| {
+            let mut bytes = Vec::new();
+            bytes.put_varint(number);
+            bytes
+        };
+        let position = |at| Reader::new("place", &put(at)).position();
+        assert_eq!(position(4096), Ok(Position::from_u64(4096)));
+        assert!(position(4097).is_err());
+        assert!(position(1 << 51).is_err());
+        let next =
+            |last, distance| Reader::new("list", &put(distance)).next_sequence(Sequence(last)).ok();
+        assert_eq!(next(7, 1), Some(Sequence(8)));
+        assert_eq!((next(7, 0), next(7, u64::MAX), next(0, u64::MAX)), (None, None, None));
+    }
+
+    #[test]
     fn a_length_beyond_the_bytes_is_refused() {
         let mut bytes = Vec::new();
         bytes.put_varint(1 << 40);
