@@ -16,8 +16,8 @@ use crate::error::{PoisonCause, Poisoned};
 
 /// Waits until the log is durable up to a position. Dropping it stops waiting, nothing else.
 ///
-/// Once woken it has to be polled again or dropped: others of its thread may rely on it to wake
-/// them.
+/// Once woken it should be polled again or dropped at once: others of its thread rely on it to
+/// wake them, and else wait for the next sync.
 #[derive(Debug)]
 #[must_use = "a future waits only while it is awaited"]
 pub struct Durable {
@@ -57,7 +57,9 @@ struct Waiting {
 
 impl Waiters {
     /// Takes those who are served, and returns whom to wake: one a thread, who wakes the others.
+    /// Whoever was left to one that has not run since the sync before is woken from here.
     fn serve(&mut self, served: BTreeMap<Key, Waiting>) -> Vec<Waker> {
+        let overdue = std::mem::take(&mut self.relayed);
         let mut first: Vec<(ThreadId, Key, Waker)> = Vec::new();
         for (key, Waiting { waker, thread }) in served {
             match first.iter().find(|(there, ..)| *there == thread) {
@@ -65,7 +67,8 @@ impl Waiters {
                 None => first.push((thread, key, waker)),
             }
         }
-        first.into_iter().map(|(.., waker)| waker).collect()
+        let first = first.into_iter().map(|(.., waker)| waker);
+        first.chain(overdue.into_values().flatten()).collect()
     }
 
     /// Forgets who waited under `key`, and returns whom they have to wake.
@@ -261,6 +264,15 @@ mod tests {
         drop(waiting);
         let waiters = watermark.waiters();
         assert!(waiters.waiting.is_empty() && waiters.relayed.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_kept_aside_holds_the_others_up_for_one_sync_only() {
+        let watermark = Arc::new(Watermark::new(0));
+        let (_aside, counts) = three(&watermark);
+        watermark.advance(8);
+        watermark.advance(16);
+        assert_eq!(woken(&counts), [1, 1, 1]);
     }
 
     #[test]

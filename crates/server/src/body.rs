@@ -1,5 +1,8 @@
 //! A request's body, read whole within its limits of size and time.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,8 +43,13 @@ pub(crate) async fn read(
     if body.size_hint().lower() > limit.as_u64() {
         return Err(BodyError::TooLarge(limit));
     }
-    let whole = Limited::new(body, limit.as_usize()).collect();
-    match timeout(patience, whole).await {
+    let mut whole = pin!(Limited::new(body, limit.as_usize()).collect());
+    // Most bodies are there as soon as their head is: no timer is set for them.
+    let read = match poll_fn(|context| Poll::Ready(whole.as_mut().poll(context))).await {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => timeout(patience, whole).await,
+    };
+    match read {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge(limit)),
         Ok(Err(_)) => Err(BodyError::BrokenOff),
