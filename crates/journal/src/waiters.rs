@@ -17,7 +17,7 @@ use crate::error::{PoisonCause, Poisoned};
 /// Waits until the log is durable up to a position. Dropping it stops waiting, nothing else.
 ///
 /// Once woken it should be polled again or dropped at once: others of its thread rely on it to
-/// wake them, and else wait for the next sync.
+/// wake them, and else wait for some syncs more.
 #[derive(Debug)]
 #[must_use = "a future waits only while it is awaited"]
 pub struct Durable {
@@ -43,10 +43,16 @@ type Key = (u64, u64);
 #[derive(Debug, Default)]
 struct Waiters {
     waiting: BTreeMap<Key, Waiting>,
-    /// Whom a woken one has still to wake.
-    relayed: HashMap<Key, Vec<Waker>>,
+    /// Whom a woken one has still to wake, and since which round.
+    relayed: HashMap<Key, (u64, Vec<Waker>)>,
+    /// How often somebody was served.
+    round: u64,
     next: u64,
 }
+
+/// After so many rounds whoever was left to another one to wake is woken all the same. A thread
+/// that is busy may take a few to get to it.
+const ROUNDS: u64 = 16;
 
 #[derive(Debug)]
 struct Waiting {
@@ -57,24 +63,30 @@ struct Waiting {
 
 impl Waiters {
     /// Takes those who are served, and returns whom to wake: one a thread, who wakes the others.
-    /// Whoever was left to one that has not run since the sync before is woken from here.
+    /// Whoever was left to one that does not run is woken from here, in the end.
     fn serve(&mut self, served: BTreeMap<Key, Waiting>) -> Vec<Waker> {
-        let overdue = std::mem::take(&mut self.relayed);
+        self.round += 1;
+        let round = self.round;
+        let overdue = self.relayed.extract_if(|_, (since, _)| *since + ROUNDS <= round);
+        let overdue: Vec<Waker> = overdue.flat_map(|(_, (_, others))| others).collect();
         let mut first: Vec<(ThreadId, Key, Waker)> = Vec::new();
         for (key, Waiting { waker, thread }) in served {
             match first.iter().find(|(there, ..)| *there == thread) {
-                Some((_, leader, _)) => self.relayed.entry(*leader).or_default().push(waker),
+                Some((_, leader, _)) => {
+                    let (_, others) = self.relayed.entry(*leader).or_insert((round, Vec::new()));
+                    others.push(waker);
+                }
                 None => first.push((thread, key, waker)),
             }
         }
         let first = first.into_iter().map(|(.., waker)| waker);
-        first.chain(overdue.into_values().flatten()).collect()
+        first.chain(overdue).collect()
     }
 
     /// Forgets who waited under `key`, and returns whom they have to wake.
     fn leave(&mut self, key: Key) -> Vec<Waker> {
         self.waiting.remove(&key);
-        self.relayed.remove(&key).unwrap_or_default()
+        self.relayed.remove(&key).map(|(_, others)| others).unwrap_or_default()
     }
 }
 
@@ -267,11 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_kept_aside_holds_the_others_up_for_one_sync_only() {
+    fn one_that_is_kept_aside_does_not_hold_the_others_up_for_ever() {
         let watermark = Arc::new(Watermark::new(0));
         let (_aside, counts) = three(&watermark);
         watermark.advance(8);
-        watermark.advance(16);
+        (1..ROUNDS).for_each(|round| assert!(watermark.advance(8 + round)));
+        assert_eq!(woken(&counts), [1, 0, 0]);
+        watermark.advance(8 + ROUNDS);
         assert_eq!(woken(&counts), [1, 1, 1]);
     }
 
