@@ -37,6 +37,7 @@ models *arguments:
 run *arguments:
     cargo run --package tidemill -- serve --data-dir data "$@"
 
-# Feeds a target with what no client would send; needs nightly Rust and cargo-fuzz.
+# Feeds a target with what no client would send; needs nightly Rust and cargo-fuzz;
+# docs/fuzzing.md says how to do without.
 fuzz target seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}

@@ -130,9 +130,11 @@ impl Watermark {
     /// Gives up for good; the first cause stays. Wakes everybody.
     pub(crate) fn give_up(&self, cause: PoisonCause) -> Poisoned {
         let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));
-        let woken = std::mem::take(&mut self.waiters().waiting);
-        for waiting in woken.into_values() {
-            waiting.waker.wake();
+        // No further round will come: those who were left to another one are woken too.
+        let Waiters { waiting, relayed, .. } = std::mem::take(&mut *self.waiters());
+        let relayed = relayed.into_values().flat_map(|(_, others)| others);
+        for waker in waiting.into_values().map(|waiting| waiting.waker).chain(relayed) {
+            waker.wake();
         }
         Poisoned(cause)
     }

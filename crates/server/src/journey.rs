@@ -12,7 +12,9 @@ use tidemill_api::{SERVICES, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_services::Context;
 use tidemill_sign::Credential;
-use tidemill_wire::{Call, Fault, Head, Reply, Unidentified, encode_fault, identify, plain_body};
+use tidemill_wire::{
+    Call, Fault, Head, Reply, Unidentified, encode_fault, fault, identify, plain_body,
+};
 use tracing::{debug, error};
 
 use crate::app::{Answer, App};
@@ -80,12 +82,21 @@ async fn handle(
     body: &[u8],
     id: &str,
 ) -> Result<Reply, Fault> {
-    if std::ptr::eq(call.service, &raw const sts::SERVICE) {
-        let request = sts::Request::decode(call, head, body)?;
-        return Ok(tidemill_services::sts::handle(cx, &request)?.encode(call, id));
+    match call.service.name {
+        "sqs" => {
+            let request = sqs::Request::decode(call, head, body)?;
+            Ok(app.sqs.handle(cx, request).await?.encode(call, id))
+        }
+        "sts" => {
+            let request = sts::Request::decode(call, head, body)?;
+            Ok(tidemill_services::sts::handle(cx, &request)?.encode(call, id))
+        }
+        // A model without a service behind it.
+        name => Err(Fault::new(
+            &fault::UNKNOWN_OPERATION,
+            format!("Tidemill does not serve {name} yet."),
+        )),
     }
-    let request = sqs::Request::decode(call, head, body)?;
-    Ok(app.sqs.handle(cx, request).await?.encode(call, id))
 }
 
 /// The request as its signature sees it.

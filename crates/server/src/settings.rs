@@ -229,6 +229,9 @@ impl Settings {
         if self.max_body < ByteSize::mib(2) {
             bail!("max-body must be at least 2MiB: a message may have 1 MiB before it is encoded");
         }
+        if self.max_body > ByteSize::mib(1024) {
+            bail!("max-body must be at most 1GiB: a request is held in memory whole");
+        }
         Ok(self)
     }
 }

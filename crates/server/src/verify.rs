@@ -1,5 +1,7 @@
 //! Who sent a request: verified by its signature, unless the service is open.
 
+use std::time::Duration;
+
 use tidemill_base::AccountId;
 use tidemill_identity::account_named_by;
 use tidemill_services::Principal;
@@ -18,27 +20,48 @@ pub(crate) fn principal(
     if !app.identity.has_credentials() {
         return Ok(anyone(claimed));
     }
-    let presented = Presented::of(request).map_err(|rejection| refusal(&rejection))?;
-    let Some(presented) = presented else {
-        return Err(Fault::new(&fault::MISSING_TOKEN, "Request is missing Authentication Token"));
-    };
-    let unknown = || {
-        Fault::new(&fault::UNKNOWN_KEY, "The security token included in the request is invalid.")
-    };
-    let key = app.identity.find(presented.credential().key_id()).ok_or_else(unknown)?;
-    // Our keys are permanent ones: a token cannot belong to them.
-    if presented.session_token().is_some() {
-        return Err(unknown());
+    let service = Some(call.service.signing_name);
+    match signer(app, request, service, skew(call.protocol)) {
+        Ok(principal) => Ok(principal),
+        Err(Unverified::Unsigned) => {
+            Err(Fault::new(&fault::MISSING_TOKEN, "Request is missing Authentication Token"))
+        }
+        Err(Unverified::UnknownKey) => Err(Fault::new(
+            &fault::UNKNOWN_KEY,
+            "The security token included in the request is invalid.",
+        )),
+        Err(Unverified::Rejected(rejection)) => Err(refusal(&rejection)),
     }
-    let window = Window { now: app.clock.now(), skew: skew(call.protocol) };
-    presented
-        .check_service(call.service.signing_name)
+}
+
+/// Why nobody can be said to have signed a request.
+enum Unverified {
+    Unsigned,
+    UnknownKey,
+    Rejected(Rejection),
+}
+
+/// Who signed `request`, for `service` if one is asked for.
+fn signer(
+    app: &App,
+    request: &Request<'_>,
+    service: Option<&str>,
+    skew: Duration,
+) -> Result<Principal, Unverified> {
+    let presented = Presented::of(request).map_err(Unverified::Rejected)?;
+    let presented = presented.ok_or(Unverified::Unsigned)?;
+    let key = app.identity.find(presented.credential().key_id());
+    // Our keys are permanent ones: a token cannot belong to them.
+    let key = key.filter(|_| presented.session_token().is_none()).ok_or(Unverified::UnknownKey)?;
+    let window = Window { now: app.clock.now(), skew };
+    service
+        .map_or(Ok(()), |service| presented.check_service(service))
         .and_then(|()| tidemill_sign::verify(&presented, request, &key.secret, window, &app.keys))
-        .map_err(|rejection| refusal(&rejection))?;
+        .map_err(Unverified::Rejected)?;
     Ok(Principal::Root(key.account))
 }
 
-fn skew(protocol: Protocol) -> std::time::Duration {
+fn skew(protocol: Protocol) -> Duration {
     match protocol {
         Protocol::Query | Protocol::QueryJson | Protocol::Ec2Query => Window::QUERY_SKEW,
         Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RestJson | Protocol::RpcV2Cbor => {
@@ -78,14 +101,13 @@ pub(crate) fn controller(app: &App, request: &Request<'_>) -> Result<Principal, 
     if !app.identity.has_credentials() {
         return Ok(anyone(Credential::claimed(request).as_ref()));
     }
-    let presented = Presented::of(request).map_err(|rejection| rejection.to_string())?;
-    let presented = presented.ok_or("sign the request with a key that `tidemill init` made")?;
-    let key = app.identity.find(presented.credential().key_id());
-    let key = key.ok_or("unknown access key: sign with one that `tidemill init` made")?;
-    let window = Window { now: app.clock.now(), skew: Window::QUERY_SKEW };
-    tidemill_sign::verify(&presented, request, &key.secret, window, &app.keys)
-        .map_err(|rejection| rejection.to_string())?;
-    Ok(Principal::Root(key.account))
+    signer(app, request, None, Window::QUERY_SKEW).map_err(|unverified| match unverified {
+        Unverified::Unsigned => "sign the request with a key that `tidemill init` made".to_owned(),
+        Unverified::UnknownKey => {
+            "unknown access key: sign with one that `tidemill init` made".to_owned()
+        }
+        Unverified::Rejected(rejection) => rejection.to_string(),
+    })
 }
 
 /// Whoever calls an open service, in the account that the key names.

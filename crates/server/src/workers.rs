@@ -2,7 +2,8 @@
 //!
 //! Work is not passed around between threads: a request is read, decided and answered where its
 //! connection lives, which costs less than letting any thread pick it up. What could pile up on
-//! one thread is small: no request computes for long, and none blocks.
+//! one thread is small: no request computes for long, and none blocks but for reading a body that
+//! is in no cache.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -39,7 +39,7 @@ pub(crate) fn of_attributes<'a>(
 }
 
 fn part(digest: &mut Md5, bytes: &[u8]) {
-    let length = u32::try_from(bytes.len()).expect("a part of a message is at most 1 MiB");
+    let length = u32::try_from(bytes.len()).expect("a request is at most 1 GiB");
     digest.update(length.to_be_bytes());
     digest.update(bytes);
 }
