@@ -85,7 +85,7 @@ async fn work(engine: &Engine, queue: QueueId, clock: &Clock) {
     }
     // The queue's own delay, once it has one.
     clock.advance(Duration::from_secs(3));
-    let ask = Receive { max: 3, visibility: None, wait: None };
+    let ask = Receive { max: 3, ..Receive::default() };
     let got = engine.receive(queue, ask).await.expect("receives");
     engine.delete(queue, &[got[0].receipt]).await.expect("deletes");
     let hidden = [(got[1].receipt, Duration::from_secs(7)), (got[2].receipt, Duration::ZERO)];
@@ -206,7 +206,7 @@ fuzz_target!(|changes: Vec<(u8, Change)>| {
     runtime().block_on(async {
         let queues: Vec<_> = engine.metrics().queues.into_iter().map(|queue| queue.id).collect();
         for queue in &queues {
-            let ask = Receive { max: 10, visibility: None, wait: None };
+            let ask = Receive { max: 10, ..Receive::default() };
             let got = engine.receive(*queue, ask).await.expect("receives");
             let receipts: Vec<_> = got.iter().map(|one| one.receipt).skip(1).collect();
             engine.delete(*queue, &receipts).await.expect("deletes");

@@ -62,9 +62,9 @@ async fn life() -> Outcome<()> {
     let sent = clock.monotonic();
     report("send, 1000 a call", MESSAGES, sent.saturating_sub(start));
     let mut receipts: Vec<Receipt> = Vec::new();
-    let ask = Receive { max: 10, visibility: Some(Duration::from_hours(1)), wait: None };
+    let ask = Receive { max: 10, visibility: Some(Duration::from_hours(1)), ..Receive::default() };
     while receipts.len() < 100_000 {
-        let got = engine.receive(queue, ask).await?;
+        let got = engine.receive(queue, ask.clone()).await?;
         receipts.extend(got.iter().map(|delivery| delivery.receipt));
     }
     let received = clock.monotonic();
@@ -113,10 +113,10 @@ async fn single_calls() -> Outcome<()> {
 }
 
 async fn lives(engine: Engine, queue: QueueId) -> Outcome<()> {
-    let ask = Receive { max: 1, visibility: None, wait: Some(Duration::from_secs(1)) };
+    let ask = Receive { wait: Some(Duration::from_secs(1)), ..Receive::default() };
     for _ in 0..2000 {
         engine.send(queue, message()).await?;
-        for delivery in engine.receive(queue, ask).await? {
+        for delivery in engine.receive(queue, ask.clone()).await? {
             engine.delete(queue, &[delivery.receipt]).await?;
         }
     }

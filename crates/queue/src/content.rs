@@ -3,7 +3,7 @@
 //! Layout, version 1, after the record's header: length of the head (u32), head, body. The body is
 //! last, so that what is handed out is a slice of what was read. The head: id (16 bytes), MD5 of
 //! the body (16), flags (u8), MD5 of the attributes (16, flag 1), sender, trace header (flag 2),
-//! group (flag 4), number of attributes, and of each: name, data type, 0 or 1 for text or binary,
+//! group (flag 4), deduplication id (flag 8), number of attributes, and of each: name, data type, 0 or 1 for text or binary,
 //! value.
 //! To change the layout: count the record's version up and keep decoding the older ones.
 
@@ -16,6 +16,7 @@ use crate::message::{Attribute, AttributeValue, Content};
 const HAS_ATTRIBUTES_MD5: u8 = 1;
 const HAS_TRACE_HEADER: u8 = 2;
 const HAS_GROUP: u8 = 4;
+const HAS_DEDUPLICATION: u8 = 8;
 
 /// A content ready to be written, prepared before any lock is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +34,15 @@ impl Packed {
         head.put_u8(
             flag(content.attributes_md5.is_some(), HAS_ATTRIBUTES_MD5)
                 | flag(content.trace_header.is_some(), HAS_TRACE_HEADER)
-                | flag(content.group.is_some(), HAS_GROUP),
+                | flag(content.group.is_some(), HAS_GROUP)
+                | flag(content.deduplication.is_some(), HAS_DEDUPLICATION),
         );
         if let Some(digest) = &content.attributes_md5 {
             head.put(digest);
         }
         head.put_text(&content.sender);
-        for text in [&content.trace_header, &content.group].into_iter().flatten() {
+        let texts = [&content.trace_header, &content.group, &content.deduplication];
+        for text in texts.into_iter().flatten() {
             head.put_text(text);
         }
         head.put_len(content.attributes.len());
@@ -92,6 +95,7 @@ impl Packed {
         let mut text = |given: bool| given.then(|| reader.text().map(str::to_owned)).transpose();
         let trace_header = text(has(HAS_TRACE_HEADER))?;
         let group = text(has(HAS_GROUP))?;
+        let deduplication = text(has(HAS_DEDUPLICATION))?;
         let count = reader.len()?;
         let attributes =
             (0..count).map(|_| attribute(&mut reader, &self.head)).collect::<Result<_, _>>()?;
@@ -102,6 +106,7 @@ impl Packed {
             sender,
             trace_header,
             group,
+            deduplication,
             body_md5,
             attributes_md5,
         };
@@ -144,6 +149,7 @@ mod tests {
             sender: "me".into(),
             trace_header: Some("Root=1".into()),
             group: Some(String::new()),
+            deduplication: Some("once".into()),
             body_md5: [1; 16],
             attributes_md5: Some([2; 16]),
         }

@@ -36,5 +36,5 @@ pub use receipt::Receipt;
 pub use refusal::{
     Error, Failure, IN_FLIGHT_LIMIT, OpenError, PURGE_PAUSE, REMOVAL_PAUSE, Refusal,
 };
-pub use settings::{Discipline, SettingName, Settings, SettingsChange, Tags};
+pub use settings::{Discipline, Scope, SettingName, Settings, SettingsChange, Tags};
 pub use stock::Counts;

@@ -42,8 +42,12 @@ pub struct Content {
     pub sender: String,
     /// The trace header, an attribute of the system's.
     pub trace_header: Option<String>,
-    /// The group that it belongs to.
+    /// The group that it belongs to: in a FIFO queue the one whose order it keeps, in a standard
+    /// queue the one that is not to crowd out others. A message without one is in a FIFO queue
+    /// of the group with the empty name.
     pub group: Option<String>,
+    /// What it is known by: in a FIFO queue, another one of the same id is not taken in.
+    pub deduplication: Option<String>,
     /// The digest of the body.
     pub body_md5: Digest,
     /// The digest of the attributes, if there are any.
@@ -63,14 +67,16 @@ pub struct NewMessage {
 /// A message that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// The id that it now has.
+    /// The id that it now has; of a duplicate, that of the message that it repeats.
     pub id: MessageId,
-    /// Its place in the order of its queue.
+    /// Its place in the order of its queue; of a duplicate, that of the one that it repeats.
     pub sequence: Sequence,
+    /// Whether it repeats a message that was sent before, and was not stored.
+    pub duplicate: bool,
 }
 
 /// What a receiver asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receive {
     /// At most so many messages.
     pub max: u8,
@@ -78,11 +84,14 @@ pub struct Receive {
     pub visibility: Option<Duration>,
     /// How long to wait for the first one; the queue's own setting if absent.
     pub wait: Option<Duration>,
+    /// What a FIFO queue knows this receive by: asked again with the same one, because the answer
+    /// was lost, it hands out the same messages again.
+    pub attempt: Option<String>,
 }
 
 impl Default for Receive {
     fn default() -> Self {
-        Self { max: 1, visibility: None, wait: None }
+        Self { max: 1, visibility: None, wait: None, attempt: None }
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Tally {
     pub received: u64,
     /// Messages deleted by a receipt.
     pub deleted: u64,
+    /// Messages that were sent again and not stored.
+    pub deduplicated: u64,
     /// Receives that went away with nothing.
     pub empty_receives: u64,
 }

@@ -34,6 +34,9 @@ pub enum Refusal {
     /// The message was deleted, purged or has expired.
     #[error("the message does not exist any more")]
     MessageGone,
+    /// The receipt is of a receive that is over: a FIFO queue deletes only what is still out.
+    #[error("the receipt has expired")]
+    ReceiptExpired,
     /// The message does not fit into one record of the journal.
     #[error("the message is too large to be stored")]
     TooLarge,

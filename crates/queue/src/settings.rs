@@ -16,6 +16,18 @@ pub enum Discipline {
     /// At least once, and roughly in the order in which messages became available.
     #[default]
     Standard,
+    /// Exactly once, and in each group in the order in which they were sent.
+    Fifo,
+}
+
+/// How much of a queue a rule is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The queue as a whole.
+    #[default]
+    Queue,
+    /// Each group of messages by itself.
+    Group,
 }
 
 /// How a queue behaves. The caller checks the ranges; the engine obeys.
@@ -33,6 +45,14 @@ pub struct Settings {
     pub receive_wait: Duration,
     /// How long a received message stays hidden if the receive does not say so itself.
     pub visibility: Duration,
+    /// Whether a message that has no deduplication id of its own is known by its body. Kept for
+    /// the caller, who gives each message its id.
+    pub content_deduplication: bool,
+    /// Within what two messages of one deduplication id are the same. What a queue was made with
+    /// counts; a later change is only shown.
+    pub deduplication_scope: Scope,
+    /// What the limit of calls a second is about. Kept for the caller; the engine knows none.
+    pub throughput_scope: Scope,
     /// Who may use it. Kept for the caller.
     pub policy: Option<Arc<str>>,
     /// What the caller wants to keep besides; the engine does not look into it.
@@ -48,6 +68,9 @@ impl Default for Settings {
             retention: Duration::from_hours(4 * 24),
             receive_wait: Duration::ZERO,
             visibility: Duration::from_secs(30),
+            content_deduplication: false,
+            deduplication_scope: Scope::Queue,
+            throughput_scope: Scope::Queue,
             policy: None,
             extras: BTreeMap::new(),
         }
@@ -57,6 +80,8 @@ impl Default for Settings {
 /// A change of settings: only what is named changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SettingsChange {
+    /// Sets [`Settings::discipline`] of a queue that is made; an existing one keeps its own.
+    pub discipline: Option<Discipline>,
     /// Sets [`Settings::delay`].
     pub delay: Option<Duration>,
     /// Sets [`Settings::max_size`].
@@ -67,6 +92,12 @@ pub struct SettingsChange {
     pub receive_wait: Option<Duration>,
     /// Sets [`Settings::visibility`].
     pub visibility: Option<Duration>,
+    /// Sets [`Settings::content_deduplication`].
+    pub content_deduplication: Option<bool>,
+    /// Sets [`Settings::deduplication_scope`].
+    pub deduplication_scope: Option<Scope>,
+    /// Sets [`Settings::throughput_scope`].
+    pub throughput_scope: Option<Scope>,
     /// Sets, or with `Some(None)` clears, [`Settings::policy`].
     pub policy: Option<Option<Arc<str>>>,
     /// Sets, or with `None` clears, entries of [`Settings::extras`].
@@ -76,6 +107,8 @@ pub struct SettingsChange {
 /// Names one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingName {
+    /// [`Settings::discipline`]
+    Discipline,
     /// [`Settings::delay`]
     Delay,
     /// [`Settings::max_size`]
@@ -86,6 +119,12 @@ pub enum SettingName {
     ReceiveWait,
     /// [`Settings::visibility`]
     Visibility,
+    /// [`Settings::content_deduplication`]
+    ContentDeduplication,
+    /// [`Settings::deduplication_scope`]
+    DeduplicationScope,
+    /// [`Settings::throughput_scope`]
+    ThroughputScope,
     /// [`Settings::policy`]
     Policy,
     /// The entry of [`Settings::extras`] with this name.
@@ -95,11 +134,15 @@ pub enum SettingName {
 impl fmt::Display for SettingName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Discipline => "discipline",
             Self::Delay => "delay",
             Self::MaxSize => "max_size",
             Self::Retention => "retention",
             Self::ReceiveWait => "receive_wait",
             Self::Visibility => "visibility",
+            Self::ContentDeduplication => "content_deduplication",
+            Self::DeduplicationScope => "deduplication_scope",
+            Self::ThroughputScope => "throughput_scope",
             Self::Policy => "policy",
             Self::Extra(name) => name,
         })
@@ -107,7 +150,13 @@ impl fmt::Display for SettingName {
 }
 
 impl SettingsChange {
-    /// `settings` after this change.
+    /// What a queue is made with.
+    pub fn from_defaults(&self) -> Settings {
+        let discipline = self.discipline.unwrap_or_default();
+        Settings { discipline, ..self.applied_to(&Settings::default()) }
+    }
+
+    /// The settings of an existing queue after this change.
     pub fn applied_to(&self, settings: &Settings) -> Settings {
         let mut extras = settings.extras.clone();
         for (name, value) in &self.extras {
@@ -123,6 +172,11 @@ impl SettingsChange {
             retention: self.retention.unwrap_or(settings.retention),
             receive_wait: self.receive_wait.unwrap_or(settings.receive_wait),
             visibility: self.visibility.unwrap_or(settings.visibility),
+            content_deduplication: self
+                .content_deduplication
+                .unwrap_or(settings.content_deduplication),
+            deduplication_scope: self.deduplication_scope.unwrap_or(settings.deduplication_scope),
+            throughput_scope: self.throughput_scope.unwrap_or(settings.throughput_scope),
             policy: self.policy.clone().unwrap_or_else(|| settings.policy.clone()),
             extras,
         }
@@ -133,13 +187,28 @@ impl SettingsChange {
         fn differs<T: PartialEq>(wanted: Option<&T>, actual: &T) -> bool {
             wanted.is_some_and(|wanted| wanted != actual)
         }
+        use SettingName as Name;
+        let (ours, theirs) = (self, settings);
         let fixed = [
-            (differs(self.delay.as_ref(), &settings.delay), SettingName::Delay),
-            (differs(self.max_size.as_ref(), &settings.max_size), SettingName::MaxSize),
-            (differs(self.retention.as_ref(), &settings.retention), SettingName::Retention),
-            (differs(self.receive_wait.as_ref(), &settings.receive_wait), SettingName::ReceiveWait),
-            (differs(self.visibility.as_ref(), &settings.visibility), SettingName::Visibility),
-            (differs(self.policy.as_ref(), &settings.policy), SettingName::Policy),
+            (differs(ours.discipline.as_ref(), &theirs.discipline), Name::Discipline),
+            (differs(ours.delay.as_ref(), &theirs.delay), Name::Delay),
+            (differs(ours.max_size.as_ref(), &theirs.max_size), Name::MaxSize),
+            (differs(ours.retention.as_ref(), &theirs.retention), Name::Retention),
+            (differs(ours.receive_wait.as_ref(), &theirs.receive_wait), Name::ReceiveWait),
+            (differs(ours.visibility.as_ref(), &theirs.visibility), Name::Visibility),
+            (
+                differs(ours.content_deduplication.as_ref(), &theirs.content_deduplication),
+                Name::ContentDeduplication,
+            ),
+            (
+                differs(ours.deduplication_scope.as_ref(), &theirs.deduplication_scope),
+                Name::DeduplicationScope,
+            ),
+            (
+                differs(ours.throughput_scope.as_ref(), &theirs.throughput_scope),
+                Name::ThroughputScope,
+            ),
+            (differs(ours.policy.as_ref(), &theirs.policy), Name::Policy),
         ];
         let extra = || {
             self.extras
@@ -166,6 +235,21 @@ mod tests {
         assert_eq!(changed.extras["kms"], "key");
         change.extras.insert("kms".into(), None);
         assert_eq!(change.applied_to(&changed).extras.len(), 0);
+    }
+
+    #[test]
+    fn only_a_new_queue_gets_its_discipline_from_a_change() {
+        let change = SettingsChange {
+            discipline: Some(Discipline::Fifo),
+            deduplication_scope: Some(Scope::Group),
+            ..Default::default()
+        };
+        let made = change.from_defaults();
+        assert_eq!((made.discipline, made.deduplication_scope), (Discipline::Fifo, Scope::Group));
+        let changed = change.applied_to(&Settings::default());
+        assert_eq!(changed.discipline, Discipline::Standard);
+        assert_eq!(change.first_difference(&changed), Some(SettingName::Discipline));
+        assert_eq!(change.first_difference(&made), None);
     }
 
     #[test]

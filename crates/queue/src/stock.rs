@@ -31,6 +31,12 @@ pub struct Counts {
     pub delayed: usize,
     /// When the oldest of them all was sent.
     pub oldest: Option<Timestamp>,
+    /// Groups that have messages in flight. Counted in FIFO queues.
+    pub groups_in_flight: usize,
+    /// Groups that take more than their share. Counted in standard queues.
+    pub noisy_groups: usize,
+    /// How many of the visible are not of a noisy group.
+    pub visible_quiet: usize,
 }
 
 /// Where a fresh message goes once it is durable.
@@ -104,6 +110,9 @@ impl Stock {
             in_flight: self.loose.in_flight(),
             delayed: self.delayed.len() + self.loose.delayed(),
             oldest: self.oldest(),
+            groups_in_flight: 0,
+            noisy_groups: 0,
+            visible_quiet: self.visible(),
         }
     }
 

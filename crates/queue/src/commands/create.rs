@@ -4,7 +4,7 @@ use crate::key::{QueueId, QueueKey, QueueNumber};
 use crate::machine::{Command, Decision, Machine};
 use crate::record::{self, Record};
 use crate::refusal::Refusal;
-use crate::settings::{Settings, SettingsChange, Tags};
+use crate::settings::{SettingsChange, Tags};
 
 /// A queue that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Command for Create {
             queue: machine.next_queue,
             at: machine.now(),
             key: self.key.clone(),
-            settings: self.settings.applied_to(&Settings::default()),
+            settings: self.settings.from_defaults(),
             tags: self.tags.clone(),
         };
         let reply = Created { id: machine.id(created.queue), existed: false };

@@ -33,7 +33,7 @@ impl Command for Send {
         for (id, delay) in &self.messages {
             let delay = delay_seconds(delay.unwrap_or(queue.facts.settings.delay));
             records.push(Record::Message(Header { queue: self.queue, sequence, sent, delay }));
-            reply.push(Sent { id: *id, sequence });
+            reply.push(Sent { id: *id, sequence, duplicate: false });
             sequence = sequence.next();
         }
         Ok(Decision { records, reply })

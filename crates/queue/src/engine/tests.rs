@@ -65,7 +65,7 @@ impl Bench {
 
     /// Receives without waiting.
     async fn take(&self, queue: QueueId, max: u8) -> Vec<Delivery> {
-        let ask = Receive { max, wait: Some(Duration::ZERO), visibility: None };
+        let ask = Receive { max, wait: Some(Duration::ZERO), ..Receive::default() };
         self.engine.receive(queue, ask).await.unwrap()
     }
 
@@ -100,7 +100,7 @@ fn bodies(deliveries: &[Delivery]) -> Vec<&str> {
 }
 
 fn waiting(max: u8, wait: Duration) -> Receive {
-    Receive { max, wait: Some(wait), visibility: None }
+    Receive { max, wait: Some(wait), ..Receive::default() }
 }
 
 /// Polls once, as a caller does that then turns to something else.

@@ -358,6 +358,8 @@ impl Rig {
                 in_flight: there().filter(|m| m.due > self.now && m.receives > 0).count(),
                 delayed: there().filter(|m| m.due > self.now && m.receives == 0).count(),
                 oldest: there().map(|m| m.sent).min(),
+                visible_quiet: there().filter(|m| m.due <= self.now).count(),
+                ..Counts::default()
             };
             assert_eq!(self.machine.queue(pond.number).unwrap().stock.counts(), expected);
         }

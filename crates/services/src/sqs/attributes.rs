@@ -128,6 +128,10 @@ fn number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
 /// SQS's name of a setting.
 pub(super) fn name_of(setting: &SettingName) -> &str {
     match setting {
+        SettingName::Discipline => "FifoQueue",
+        SettingName::ContentDeduplication => "ContentBasedDeduplication",
+        SettingName::DeduplicationScope => "DeduplicationScope",
+        SettingName::ThroughputScope => "FifoThroughputLimit",
         SettingName::Delay => DELAY,
         SettingName::MaxSize => MAX_SIZE,
         SettingName::Retention => RETENTION,

@@ -45,6 +45,9 @@ fn of_refusal(refusal: Refusal, handle: &str) -> Fault {
             "ReceiptHandle",
             "Message does not exist or is not available for visibility timeout change.",
         ),
+        Refusal::ReceiptExpired => {
+            invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
+        }
         Refusal::TooLarge => too_long(1 << 20),
     }
 }

@@ -60,6 +60,7 @@ impl Given {
             sender: cx.account().to_string(),
             trace_header: self.trace_header,
             group: self.group_id,
+            deduplication: self.deduplication_id,
         };
         Ok(Checked { message: NewMessage { content, delay }, size })
     }

@@ -34,7 +34,7 @@ pub(super) async fn handle(
     let newer = request.message_system_attribute_names.unwrap_or_default();
     let names = older.iter().map(AsRef::as_ref).chain(newer.iter().map(AsRef::as_ref));
     let system = SystemWanted::read(names)?;
-    let receive = Receive { max, visibility, wait };
+    let receive = Receive { max, visibility, wait, attempt: None };
     let deliveries = sqs.engine.receive(id, receive).await;
     let deliveries = deliveries.map_err(|it| fault::of(it, ""))?;
     let wanted = request.message_attribute_names.unwrap_or_default();

@@ -19,6 +19,7 @@ async fn a_message_arrives_with_everything_it_said() {
         sender: "me".into(),
         trace_header: Some("Root=1".into()),
         group: Some("g".into()),
+        deduplication: Some("once".into()),
         body_md5: [1; 16],
         attributes_md5: Some([2; 16]),
     };
@@ -102,7 +103,7 @@ async fn what_keeps_coming_back_goes_behind_what_waits() {
     let bench = Bench::new();
     let queue = bench.queue("orders").await;
     bench.send(queue, &["bad"]).await;
-    let ask = Receive { max: 1, visibility: Some(SECOND), wait: None };
+    let ask = Receive { max: 1, visibility: Some(SECOND), ..Receive::default() };
     bench.engine.receive(queue, ask).await.unwrap();
     bench.send(queue, &["good"]).await;
     bench.advance(SECOND);
@@ -149,7 +150,7 @@ async fn a_message_older_than_its_queue_keeps_them_is_dropped() {
     let queue = bench.queue_with("orders", change).await;
     bench.engine.send(queue, delayed("delayed", 900 * SECOND)).await.unwrap();
     bench.send(queue, &["flying", "waiting"]).await;
-    let ask = Receive { max: 1, visibility: Some(600 * SECOND), wait: None };
+    let ask = Receive { max: 1, visibility: Some(600 * SECOND), ..Receive::default() };
     bench.engine.receive(queue, ask).await.unwrap();
     bench.advance(30 * SECOND);
     bench.send(queue, &["young"]).await;
