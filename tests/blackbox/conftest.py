@@ -17,6 +17,16 @@ def shared(tmp_path_factory):
     assert service.stop() == 0
 
 
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory):
+    """A guarded service that every test may use: (service, key id, secret)."""
+    service = Tidemill(tmp_path_factory.mktemp("locked"))
+    key, secret = service.init()
+    service.start()
+    yield service, key, secret
+    assert service.stop() == 0
+
+
 @pytest.fixture
 def fresh(tmp_path):
     """Makes services of a test's own: `fresh("--flag")`, not yet started."""

@@ -54,6 +54,16 @@ class Tidemill:
         until(self.healthy, "the service answers on /health")
         return self
 
+    def init(self, *flags):
+        """Makes a root key, after which every request must be signed: (id, secret)."""
+        command = [str(BINARY), "init", "--data-dir", str(self.data), "--export", *flags]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        pairs = dict(
+            line.removeprefix("export ").split("=", 1) for line in done.stdout.splitlines()
+        )
+        return pairs["AWS_ACCESS_KEY_ID"], pairs["AWS_SECRET_ACCESS_KEY"]
+
     def healthy(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the service ended: {self.log.read_text()}")

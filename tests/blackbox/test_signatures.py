@@ -14,29 +14,6 @@ import pytest
 from server import BINARY
 
 
-def init(service, *flags):
-    """Makes a root key and returns (id, secret)."""
-    command = [str(BINARY), "init", "--data-dir", str(service.data), "--export", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    pairs = dict(
-        line.removeprefix("export ").split("=", 1) for line in done.stdout.splitlines()
-    )
-    return pairs["AWS_ACCESS_KEY_ID"], pairs["AWS_SECRET_ACCESS_KEY"]
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory):
-    """A service with credentials: (service, key id, secret)."""
-    from server import Tidemill
-
-    service = Tidemill(tmp_path_factory.mktemp("locked"))
-    key, secret = init(service)
-    service.start()
-    yield service, key, secret
-    assert service.stop() == 0
-
-
 def code(refusal):
     return refusal.value.response["Error"]["Code"]
 
