@@ -44,11 +44,39 @@ impl Engine {
     /// Dropping the future before it returns costs no message its place: whatever was about to
     /// be handed out is visible again. Refuses with [`Refusal::InFlightLimit`].
     pub async fn receive(&self, id: QueueId, ask: Receive) -> Result<Vec<Delivery>, Error> {
-        let served = match self.0.begin_receive(self.0.number(id)?, ask)? {
+        let queue = self.0.number(id)?;
+        let served = match self.0.begin_receive(queue, ask)? {
             Begun::Served(served) => served,
             Begun::Waiting(waiting) => waiting.served().await?,
         };
-        self.0.deliver(id, &served)
+        if served.taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let handed = Handed { inner: &self.0, queue, served: Some(served) };
+        // The other requests that this thread has at hand go first: one write serves them all.
+        tokio::task::yield_now().await;
+        self.0.deliver(id, &handed.arrived())
+    }
+}
+
+/// Messages on their way to a receiver. Dropped before they have arrived, they are given back.
+struct Handed<'a> {
+    inner: &'a Inner,
+    queue: QueueNumber,
+    served: Option<Served>,
+}
+
+impl Handed<'_> {
+    fn arrived(mut self) -> Served {
+        self.served.take().expect("they arrive once")
+    }
+}
+
+impl Drop for Handed<'_> {
+    fn drop(&mut self) {
+        if let Some(Served { taken, .. }) = self.served.take() {
+            self.inner.take_back(&mut self.inner.lock(), self.queue, taken);
+        }
     }
 }
 
@@ -71,16 +99,20 @@ impl Drop for Waiting {
             queue.memory.waiters.remove(self.ticket);
         }
         if let Ok(Ok(Served { taken, .. })) = self.reply.try_recv() {
-            let give_back = GiveBack { queue: self.queue, taken };
-            if let Err(error) = self.inner.commit(&mut shard, &give_back, &[]) {
-                tracing::warn!(%error, "messages come back only when their visibility ends");
-            }
-            self.inner.attend(&mut shard, self.queue);
+            self.inner.take_back(&mut shard, self.queue, taken);
         }
     }
 }
 
 impl Inner {
+    /// Takes back what was handed to a receiver that has gone away.
+    fn take_back(&self, shard: &mut Shard, queue: QueueNumber, taken: Vec<Taken>) {
+        if let Err(error) = self.commit(shard, &GiveBack { queue, taken }, &[]) {
+            tracing::warn!(%error, "messages come back only when their visibility ends");
+        }
+        self.attend(shard, queue);
+    }
+
     fn begin_receive(self: &Arc<Self>, queue: QueueNumber, ask: Receive) -> Result<Begun, Error> {
         let mut shard = self.lock();
         let expiring = self.attend(&mut shard, queue);
@@ -129,9 +161,6 @@ impl Inner {
     /// backlog is read in the order in which it was written, so that the system has read ahead;
     /// then a read takes microseconds, less than it takes to hand it to another thread and back.
     fn deliver(&self, id: QueueId, served: &Served) -> Result<Vec<Delivery>, Error> {
-        if served.taken.is_empty() {
-            return Ok(Vec::new());
-        }
         self.journal.write(served.upto)?;
         Ok(served.taken.iter().filter_map(|taken| self.delivery(id, taken)).collect())
     }

@@ -18,6 +18,19 @@ async fn a_waiting_receiver_gets_what_is_sent() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_goes_away_while_it_is_handed_something_gives_it_back() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    bench.send(queue, &["x"]).await;
+    let mut receive = Box::pin(bench.engine.receive(queue, waiting(1, LONG)));
+    assert!(poll(&mut receive).is_pending());
+    assert_eq!(bench.counts(queue), (0, 1, 0));
+    drop(receive);
+    assert_eq!(bench.counts(queue), (1, 0, 0));
+    assert_eq!(bench.take(queue, 1).await[0].receive_count, 1);
+}
+
+#[tokio::test]
 async fn receivers_are_served_in_the_order_in_which_they_came() {
     let bench = Bench::new();
     let queue = bench.queue("a").await;
