@@ -9,6 +9,7 @@ default:
 # Everything that a change must pass: format, lints, every test.
 check:
     cargo fmt --all --check
+    cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo xtask test
 

@@ -5,6 +5,7 @@ A worker asks with pycurl and sends with boto3; `celery[sqs]` brings both.
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -34,6 +35,11 @@ class Jobs:
             "JOBS_PREFIX": self.prefix,
             "JOBS_FILE": str(self.file),
         }
+
+    def options(self, **options):
+        """Sets further options of the broker's transport."""
+        # Not as JSON, whose keys are strings.
+        self.environment["JOBS_OPTIONS"] = repr(options)
 
     def call(self, program):
         """Runs a program that calls tasks, as a web application would."""
@@ -88,6 +94,13 @@ def left(sqs, jobs, queue="default"):
     return sum(int(count) for count in found.values())
 
 
+def hidden_for(service, url):
+    """The seconds, by a manual clock, until a queue's only message is visible."""
+    body = json.dumps({"QueueUrl": url}).encode()
+    (message,) = json.loads(service.request("POST", "/_tidemill/peek", body)[2])["Messages"]
+    return ((message["VisibleAt"] or 0) - service.advance("0s")["now"]) / 1000
+
+
 @pytest.fixture
 def jobs(shared, tmp_path):
     return Jobs(shared, tmp_path)
@@ -118,6 +131,25 @@ def test_celery_takes_an_endpoint_in_the_brokers_url(shared, tmp_path):
     jobs.call("note.delay('by url')")
     with jobs.worker():
         jobs.wait("by url")
+
+
+def test_celery_lets_the_broker_repeat_what_fails_in_a_queue_that_is_there_already(
+    shared, sqs, jobs
+):
+    twelve_hours = {"VisibilityTimeout": "43200"}
+    url = sqs.create_queue(QueueName="default", Attributes=twelve_hours)["QueueUrl"]
+    policy = {"backoff_tasks": ["jobs.third_time_lucky"], "backoff_policy": {1: 10, 2: 20}}
+    # Celery finds no policy of a queue whose name has a prefix.
+    jobs.prefix = jobs.environment["JOBS_PREFIX"] = ""
+    jobs.options(predefined_queues={"default": {"url": url} | policy})
+    with jobs.worker():
+        jobs.call("third_time_lucky.delay('again')")
+        for times, seconds in ((1, 10), (2, 20)):
+            until(lambda: hidden_for(shared, url) == seconds, f"it is put off for {seconds} s")
+            jobs.wait(*["again"] * times)
+            shared.advance(f"{seconds}s")
+        jobs.wait("again", "again", "again")
+        until(lambda: left(sqs, jobs) == 0, "the task is acknowledged")
 
 
 def test_a_task_whose_celery_worker_was_killed_comes_back_after_its_timeout(shared, sqs, jobs):

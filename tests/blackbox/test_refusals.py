@@ -171,18 +171,6 @@ def test_attributes_that_a_standard_queue_cannot_have_are_refused_by_name(sqs, q
         assert told == f"You can specify the {name} only when FifoQueue is set to true."
 
 
-def test_an_empty_policy_takes_nothing_away_and_a_full_one_says_what_is_lacking(sqs, queue):
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": "", "RedrivePolicy": ""})
-    for name in ("Policy", "RedrivePolicy"):
-        told = refused(
-            "AWS.SimpleQueueService.UnsupportedOperation",
-            sqs.set_queue_attributes,
-            QueueUrl=queue,
-            Attributes={name: "{}"},
-        )
-        assert name in told and "Tidemill" in told
-
-
 def test_one_kind_of_encryption_takes_the_place_of_the_other(sqs, queue):
     def encryption():
         names = ["SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"]

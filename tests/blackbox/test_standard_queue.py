@@ -379,7 +379,6 @@ def test_attribute_names_choose_what_a_receive_returns(sqs, queue):
     "operation, parameters",
     [
         ("list_dead_letter_source_queues", {}),
-        ("add_permission", {"Label": "x", "AWSAccountIds": ["1" * 12], "Actions": ["*"]}),
     ],
 )
 def test_what_is_not_there_yet_says_so(sqs, queue, operation, parameters):

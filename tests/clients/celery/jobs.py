@@ -4,6 +4,7 @@ The broker is told nothing but `sqs://`: the endpoint, the region and the key co
 environment, as boto3 has them.
 """
 
+import ast
 import os
 import signal
 
@@ -17,6 +18,7 @@ app.conf.update(
         "visibility_timeout": 60,
         "wait_time_seconds": 20,
         "polling_interval": 0,
+        **ast.literal_eval(os.environ.get("JOBS_OPTIONS", "{}")),
     },
     broker_connection_retry_on_startup=True,
     task_default_queue="default",
@@ -46,6 +48,15 @@ def stubborn(self, text):
     write(f"{text} {self.request.retries}")
     if self.request.retries < 2:
         raise self.retry(countdown=0)
+
+
+@app.task(acks_late=True, acks_on_failure_or_timeout=False)
+def third_time_lucky(text):
+    """Fails, and is not acknowledged, until it was begun twice before."""
+    write(text)
+    with open(os.environ["JOBS_FILE"], encoding="utf-8") as file:
+        if file.read().splitlines().count(text) < 3:
+            raise ValueError(text)
 
 
 @app.task(acks_late=True)
