@@ -51,6 +51,14 @@ pub(crate) const CHOICES: &[Choice] = &[
             ("ChangeMessageVisibilityBatchRequest", "Entries"),
             ("DeleteMessageBatchRequest", "Entries"),
             ("SendMessageBatchRequest", "Entries"),
+            // An entry that lacks these fails alone, the others may succeed.
+            ("ChangeMessageVisibilityBatchRequestEntry", "ReceiptHandle"),
+            ("DeleteMessageBatchRequestEntry", "ReceiptHandle"),
+            ("SendMessageBatchRequestEntry", "MessageBody"),
+            // Missed by other names than the model's.
+            ("AddPermissionRequest", "AWSAccountIds"),
+            ("AddPermissionRequest", "Actions"),
+            ("SetQueueAttributesRequest", "Attributes"),
         ],
         errors: &[
             "error InvalidParameterValueException code=InvalidParameterValue status=400",

@@ -1,6 +1,7 @@
 //! Queue attributes: SQS's names and texts on one side, the engine's settings on the other.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_api::sqs::QueueAttributeName;
@@ -8,31 +9,44 @@ use tidemill_base::{ByteSize, QueueName};
 use tidemill_queue::{Description, SettingName, Settings, SettingsChange};
 use tidemill_wire::{Fault, Map};
 
-use super::fault;
+use super::encryption::{self, KMS_KEY, KMS_REUSE, SQS_SSE};
+use super::queue_arn::QueueArn;
+use super::{fault, fifo, policy};
 
 /// Attributes as they stand on the wire.
 pub(super) type Attributes = Map<QueueAttributeName, String>;
 
+pub(super) const POLICY: &str = "Policy";
 const DELAY: &str = "DelaySeconds";
 const MAX_SIZE: &str = "MaximumMessageSize";
 const RETENTION: &str = "MessageRetentionPeriod";
 const RECEIVE_WAIT: &str = "ReceiveMessageWaitTimeSeconds";
 const VISIBILITY: &str = "VisibilityTimeout";
-const SQS_SSE: &str = "SqsManagedSseEnabled";
-const KMS_KEY: &str = "KmsMasterKeyId";
-const KMS_REUSE: &str = "KmsDataKeyReusePeriodSeconds";
-
-/// The KMS reuse period of a queue that has a key and names none, in seconds.
-const USUAL_KMS_REUSE: &str = "300";
 
 /// What we lack: attributes that AWS has and that would change what a queue does.
-const LACKING: [&str; 3] = ["Policy", "RedrivePolicy", "RedriveAllowPolicy"];
-/// Attributes that only a FIFO queue has.
-const FIFO: [&str; 4] =
-    ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"];
+const LACKING: [&str; 2] = ["RedrivePolicy", "RedriveAllowPolicy"];
+/// What a queue may have or not.
+const OPTIONAL: [&str; 3] = [KMS_KEY, KMS_REUSE, POLICY];
 
-/// Reads the attributes that a caller gave.
-pub(super) fn read(given: &Attributes) -> Result<SettingsChange, Fault> {
+/// Reads the attributes that a queue of this name is to be made with.
+pub(super) fn of_new(name: &QueueName, given: &Attributes) -> Result<SettingsChange, Fault> {
+    let mut change = read(given)?;
+    fifo::read_new(name, given, &mut change)?;
+    Ok(change)
+}
+
+/// Reads the attributes that a queue with `settings` is to have from now on.
+pub(super) fn of_existing(
+    settings: &Settings,
+    given: &Attributes,
+) -> Result<SettingsChange, Fault> {
+    let mut change = read(given)?;
+    fifo::read_existing(settings, given, &mut change)?;
+    Ok(change)
+}
+
+/// Reads what means the same for any queue.
+fn read(given: &Attributes) -> Result<SettingsChange, Fault> {
     let mut change = SettingsChange::default();
     for (name, value) in given {
         let name = name.as_ref();
@@ -45,7 +59,9 @@ pub(super) fn read(given: &Attributes) -> Result<SettingsChange, Fault> {
             RETENTION => change.retention = Some(seconds(60, 1_209_600)?),
             RECEIVE_WAIT => change.receive_wait = Some(seconds(0, 20)?),
             VISIBILITY => change.visibility = Some(seconds(0, 43_200)?),
+            POLICY => change.policy = Some(read_policy(value)?),
             SQS_SSE | KMS_KEY | KMS_REUSE => {}
+            name if fifo::NAMES.contains(&name) => {}
             // Given empty it is taken away: from a queue that cannot have it, nothing.
             name if LACKING.contains(&name) && value.is_empty() => {}
             name if LACKING.contains(&name) => {
@@ -54,90 +70,47 @@ pub(super) fn read(given: &Attributes) -> Result<SettingsChange, Fault> {
             name => return Err(fault::unknown_attribute(name)),
         }
     }
-    read_encryption(given, &mut change)?;
+    encryption::read(given, &mut change)?;
     Ok(change)
 }
 
-/// Encryption is accepted and reported, as clients and templates ask for it by habit; what lies
-/// on the disk is as safe as the disk.
-fn read_encryption(given: &Attributes, change: &mut SettingsChange) -> Result<(), Fault> {
-    let get = |wanted: &str| given.iter().find(|(name, _)| name.as_ref() == wanted);
-    let mut keep = |name: &str, value: Option<&str>| {
-        change.extras.insert(name.to_owned(), value.map(str::to_owned));
-    };
-    let sqs = match get(SQS_SSE).map(|(_, value)| value.to_ascii_lowercase()) {
-        None => None,
-        Some(value) => Some(value.parse::<bool>().map_err(|_| fault::invalid_attribute(SQS_SSE))?),
-    };
-    let key = get(KMS_KEY).map(|(_, value)| value.as_str());
-    if sqs == Some(true) && key.is_some_and(|key| !key.is_empty()) {
-        return Err(fault::two_encryptions());
+/// An empty one takes away the one that is there.
+fn read_policy(text: &str) -> Result<Option<Arc<str>>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
     }
-    match key {
-        Some("") => {
-            keep(KMS_KEY, None);
-            keep(KMS_REUSE, None);
-        }
-        Some(key) => {
-            keep(KMS_KEY, Some(key));
-            keep(KMS_REUSE, Some(USUAL_KMS_REUSE));
-            keep(SQS_SSE, Some("false"));
-        }
-        None => {}
-    }
-    if let Some((_, period)) = get(KMS_REUSE) {
-        number(KMS_REUSE, period, 60, 86_400)?;
-        if key != Some("") {
-            keep(KMS_REUSE, Some(period));
-        }
-    }
-    match sqs {
-        Some(true) => {
-            keep(SQS_SSE, Some("true"));
-            keep(KMS_KEY, None);
-            keep(KMS_REUSE, None);
-        }
-        Some(false) => keep(SQS_SSE, Some("false")),
-        None => {}
-    }
-    Ok(())
+    policy::check(text)?;
+    Ok(Some(text.into()))
 }
 
-/// FIFO queues are not there yet: asking for one is refused by name, not half obeyed.
-pub(super) fn refuse_fifo(name: &QueueName, given: &Attributes) -> Result<(), Fault> {
-    if name.is_fifo() {
-        return Err(fault::unsupported("FIFO queues"));
-    }
-    match given.keys().find(|name| FIFO.contains(&name.as_ref())) {
-        None => Ok(()),
-        Some(name) => match name.as_ref() {
-            scope @ ("DeduplicationScope" | "FifoThroughputLimit") => {
-                Err(fault::only_when_fifo(scope))
-            }
-            name => Err(fault::unknown_attribute(name)),
-        },
-    }
+/// The value of one attribute, if it is given.
+pub(super) fn find<'a>(given: &'a Attributes, wanted: &str) -> Option<&'a str> {
+    given.iter().find(|(name, _)| name.as_ref() == wanted).map(|(_, value)| value.as_str())
 }
 
-fn number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
+pub(super) fn number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
     number.ok_or_else(|| fault::invalid_attribute(name))
 }
 
+pub(super) fn boolean(name: &str, text: &str) -> Result<bool, Fault> {
+    text.to_ascii_lowercase().parse().map_err(|_| fault::invalid_attribute(name))
+}
+
 /// SQS's name of a setting.
 pub(super) fn name_of(setting: &SettingName) -> &str {
     match setting {
-        SettingName::Discipline => "FifoQueue",
-        SettingName::ContentDeduplication => "ContentBasedDeduplication",
-        SettingName::DeduplicationScope => "DeduplicationScope",
-        SettingName::ThroughputScope => "FifoThroughputLimit",
+        SettingName::Discipline => fifo::QUEUE,
+        SettingName::ContentDeduplication => fifo::CONTENT_DEDUPLICATION,
+        SettingName::DeduplicationScope => fifo::DEDUPLICATION_SCOPE,
+        SettingName::ThroughputScope => fifo::THROUGHPUT_LIMIT,
         SettingName::Delay => DELAY,
         SettingName::MaxSize => MAX_SIZE,
         SettingName::Retention => RETENTION,
         SettingName::ReceiveWait => RECEIVE_WAIT,
         SettingName::Visibility => VISIBILITY,
-        SettingName::Policy => "Policy",
+        SettingName::Policy => POLICY,
         SettingName::Extra(name) => name,
     }
 }
@@ -151,27 +124,29 @@ pub(super) fn show<'a>(
     let mut shown = Attributes::default();
     for name in wanted {
         if name == "All" {
-            return Ok(all.clone().map(|(name, value)| (name.to_owned().into(), value)).collect());
+            return Ok(all.into_iter().map(|(name, value)| (name.into(), value)).collect());
         }
-        let known = [LACKING.as_slice(), &FIFO, &[KMS_KEY, KMS_REUSE]].concat();
-        match all.clone().find(|(known, _)| *known == name) {
+        match all.iter().find(|(known, _)| *known == name) {
             Some((name, value)) => {
-                shown.insert(name.to_owned().into(), value);
+                shown.insert((*name).into(), value.clone());
             }
-            None if known.contains(&name) => {}
+            None if is_optional(name) => {}
             None => return Err(fault::unknown_attribute(name)),
         }
     }
     Ok(shown)
 }
 
-fn all_of(queue: &Description) -> impl Iterator<Item = (&'static str, String)> + Clone {
-    let Settings { delay, max_size, retention, receive_wait, visibility, .. } = &*queue.settings;
+fn is_optional(name: &str) -> bool {
+    [LACKING.as_slice(), &OPTIONAL, &fifo::NAMES].iter().any(|names| names.contains(&name))
+}
+
+fn all_of(queue: &Description) -> Vec<(&'static str, String)> {
+    let settings = &*queue.settings;
+    let Settings { delay, max_size, retention, receive_wait, visibility, .. } = settings;
     let text = |value: &dyn Display| value.to_string();
-    let extra = |name: &str| queue.settings.extras.get(name).cloned();
-    let arn = format!("arn:aws:sqs:{}:{}:{}", queue.key.region, queue.key.account, queue.key.name);
     let mut all = vec![
-        ("QueueArn", arn),
+        ("QueueArn", text(&QueueArn(&queue.key))),
         ("ApproximateNumberOfMessages", text(&queue.counts.visible)),
         ("ApproximateNumberOfMessagesNotVisible", text(&queue.counts.in_flight)),
         ("ApproximateNumberOfMessagesDelayed", text(&queue.counts.delayed)),
@@ -182,12 +157,11 @@ fn all_of(queue: &Description) -> impl Iterator<Item = (&'static str, String)> +
         (RETENTION, text(&retention.as_secs())),
         (DELAY, text(&delay.as_secs())),
         (RECEIVE_WAIT, text(&receive_wait.as_secs())),
-        (SQS_SSE, extra(SQS_SSE).unwrap_or_else(|| "true".to_owned())),
     ];
-    for name in [KMS_KEY, KMS_REUSE] {
-        all.extend(extra(name).map(|value| (name, value)));
-    }
-    all.into_iter()
+    all.extend(settings.policy.as_deref().map(|policy| (POLICY, policy.to_owned())));
+    all.extend(encryption::show(settings));
+    all.extend(fifo::show(settings));
+    all
 }
 
 #[cfg(test)]
@@ -195,7 +169,7 @@ mod tests {
     use super::*;
 
     fn given(pairs: &[(&str, &str)]) -> Attributes {
-        pairs.iter().map(|(name, value)| ((*name).to_owned().into(), (*value).to_owned())).collect()
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -209,22 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_set_and_taken_away() {
+        let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"}}"#;
+        let change = read(&given(&[("Policy", policy)])).unwrap();
+        assert_eq!(change.policy, Some(Some(policy.into())));
+        assert_eq!(read(&given(&[("Policy", "")])).unwrap().policy, Some(None));
+        assert!(read(&given(&[("Policy", "{}")])).is_err());
+    }
+
+    #[test]
     fn what_we_lack_is_refused_by_its_name_but_may_be_taken_away() {
-        assert!(read(&given(&[("RedrivePolicy", ""), ("Policy", "")])).is_ok());
+        assert!(read(&given(&[("RedrivePolicy", "")])).is_ok());
         let fault = read(&given(&[("RedrivePolicy", "{}")])).unwrap_err();
         assert!(fault.message.contains("RedrivePolicy"), "{}", fault.message);
         let fault = read(&given(&[("Foobar", "1")])).unwrap_err();
         assert_eq!(fault.message, "Unknown Attribute Foobar.");
-    }
-
-    #[test]
-    fn a_kms_key_takes_the_place_of_the_queues_own_encryption() {
-        let change = read(&given(&[("KmsMasterKeyId", "alias/x")])).unwrap();
-        let extras: Vec<_> = change.extras.iter().collect();
-        assert_eq!(extras.len(), 3, "{extras:?}");
-        assert_eq!(change.extras["SqsManagedSseEnabled"].as_deref(), Some("false"));
-        assert_eq!(change.extras["KmsDataKeyReusePeriodSeconds"].as_deref(), Some("300"));
-        let both = given(&[("KmsMasterKeyId", "alias/x"), ("SqsManagedSseEnabled", "true")]);
-        assert!(read(&both).is_err());
     }
 }

@@ -12,6 +12,9 @@ type Acted = Result<Vec<Result<(), Refusal>>, Error>;
 
 /// Reads a receipt handle.
 pub(super) fn read(handle: &str) -> Result<Receipt, Fault> {
+    if handle.trim().is_empty() {
+        return Err(fault::missing_parameter("ReceiptHandle"));
+    }
     Receipt::parse(handle).map_err(|_| fault::bad_receipt(handle))
 }
 

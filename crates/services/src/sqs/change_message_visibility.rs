@@ -12,7 +12,7 @@ use tidemill_wire::Fault;
 use crate::context::Context;
 
 use super::by_receipt::{self, Entries};
-use super::receive_message::visibility;
+use super::receive_message::LONGEST_VISIBILITY;
 use super::{Sqs, batch, fault};
 
 pub(super) async fn one(
@@ -21,7 +21,8 @@ pub(super) async fn one(
     request: ChangeMessageVisibilityRequest,
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let change = change(&request.receipt_handle, Some(request.visibility_timeout))?;
+    let visibility = visibility(request.visibility_timeout, "Must be")?;
+    let change = (by_receipt::read(&request.receipt_handle)?, visibility);
     by_receipt::one(sqs.engine.change_visibility(id, &[change]).await, &request.receipt_handle)
 }
 
@@ -34,9 +35,10 @@ pub(super) async fn batch(
     let given = request.entries.unwrap_or_default();
     let ids = given.iter().map(|entry| entry.id.as_str());
     batch::check("ChangeMessageVisibilityBatchRequestEntry", ids)?;
-    let entries = Entries::of(given.into_iter().map(|entry| {
-        let change = change(&entry.receipt_handle, entry.visibility_timeout);
-        (entry.id, entry.receipt_handle, change)
+    let entries = Entries::of((1..).zip(given).map(|(number, entry)| {
+        let handle = entry.receipt_handle.unwrap_or_default();
+        let change = change_entry(number, &handle, entry.visibility_timeout);
+        (entry.id, handle, change)
     }));
     let acted = sqs.engine.change_visibility(queue, &entries.readable).await;
     let (ids, failed) = entries.told(acted)?;
@@ -44,10 +46,31 @@ pub(super) async fn batch(
     Ok(ChangeMessageVisibilityBatchResult { successful, failed })
 }
 
-/// Reads what is to become of a message. An entry of a batch may leave the time out in the model,
-/// and is refused for it.
-fn change(handle: &str, seconds: Option<i32>) -> Result<(Receipt, Duration), Fault> {
-    let receipt = by_receipt::read(handle)?;
-    let seconds = seconds.ok_or_else(|| fault::missing_parameter("VisibilityTimeout"))?;
-    Ok((receipt, visibility(seconds)?))
+/// Reads what is to become of an entry's message. The model lets the time be left out; the entry
+/// is refused for it.
+fn change_entry(
+    number: usize,
+    handle: &str,
+    seconds: Option<i32>,
+) -> Result<(Receipt, Duration), Fault> {
+    let seconds = seconds.ok_or_else(|| {
+        fault::missing_parameter(&format!(
+            "ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout"
+        ))
+    })?;
+    let visibility = visibility(seconds, "VisibilityTimeout must be an integer")?;
+    Ok((by_receipt::read(handle)?, visibility))
+}
+
+/// Reads for how long a message is to stay hidden; `must` begins the sentence that says how long
+/// that can be.
+fn visibility(seconds: i32, must: &str) -> Result<Duration, Fault> {
+    match u64::try_from(seconds) {
+        Ok(whole) if seconds <= LONGEST_VISIBILITY => Ok(Duration::from_secs(whole)),
+        _ => Err(fault::invalid_value(
+            seconds,
+            "VisibilityTimeout",
+            format_args!("{must} between 0 and {LONGEST_VISIBILITY}."),
+        )),
+    }
 }

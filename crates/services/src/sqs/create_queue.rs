@@ -17,9 +17,8 @@ pub(super) async fn handle(
 ) -> Result<CreateQueueResult, Fault> {
     let name = name(&request.queue_name.unwrap_or_default())?;
     let given = request.attributes.unwrap_or_default();
-    attributes::refuse_fifo(&name, &given)?;
-    let change = attributes::read(&given)?;
-    let tags = tags::read(request.tags.unwrap_or_default())?;
+    let change = attributes::of_new(&name, &given)?;
+    let tags = tags::read(&name, request.tags.unwrap_or_default())?;
     let key = QueueKey { account: cx.account(), region: cx.region.clone(), name };
     let url = QueueUrl { base: cx.base_url, key: &key }.to_string();
     let created = sqs.engine.create(key, change, tags).await;
@@ -34,9 +33,5 @@ pub(super) fn name(text: &str) -> Result<QueueName, Fault> {
             "Value for parameter QueueName is invalid. Reason: Must specify a queue name.",
         ));
     }
-    text.parse().map_err(|_| {
-        fault::invalid(
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
-        )
-    })
+    text.parse().map_err(|_| fault::bad_queue_name())
 }

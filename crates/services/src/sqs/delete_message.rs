@@ -30,8 +30,9 @@ pub(super) async fn batch(
     let given = request.entries.unwrap_or_default();
     batch::check("DeleteMessageBatchRequestEntry", given.iter().map(|entry| entry.id.as_str()))?;
     let entries = Entries::of(given.into_iter().map(|entry| {
-        let receipt = by_receipt::read(&entry.receipt_handle);
-        (entry.id, entry.receipt_handle, receipt)
+        let handle = entry.receipt_handle.unwrap_or_default();
+        let receipt = by_receipt::read(&handle);
+        (entry.id, handle, receipt)
     }));
     let acted = sqs.engine.delete(queue, &entries.readable).await;
     let (ids, failed) = entries.told(acted)?;

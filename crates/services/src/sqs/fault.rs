@@ -132,12 +132,52 @@ pub(super) fn not_of_this_queue_type(parameter: &str) -> Fault {
     ))
 }
 
+/// A message without anything that it could be known by.
+pub(super) fn no_deduplication() -> Fault {
+    invalid(
+        "The queue should either have ContentBasedDeduplication enabled or \
+         MessageDeduplicationId provided explicitly",
+    )
+}
+
 pub(super) fn unknown_attribute(name: &str) -> Fault {
     Fault::new(&errors::INVALID_ATTRIBUTE_NAME, format!("Unknown Attribute {name}."))
 }
 
 pub(super) fn invalid_attribute(name: &str) -> Fault {
     Fault::new(&errors::INVALID_ATTRIBUTE_VALUE, format!("Invalid value for the parameter {name}."))
+}
+
+pub(super) fn invalid_attribute_for(name: &str, reason: &str) -> Fault {
+    Fault::new(
+        &errors::INVALID_ATTRIBUTE_VALUE,
+        format!("Invalid value for the parameter {name}. Reason: {reason}"),
+    )
+}
+
+pub(super) fn over_limit(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&errors::OVER_LIMIT, message)
+}
+
+/// What a standard queue cannot be called.
+pub(super) fn bad_queue_name() -> Fault {
+    invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+}
+
+/// What a FIFO queue cannot be called.
+pub(super) fn bad_fifo_name() -> Fault {
+    invalid(
+        "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
+         underscores, must end with .fifo suffix and be 1 to 80 in length.",
+    )
+}
+
+pub(super) fn throughput_wants_deduplication() -> Fault {
+    Fault::new(
+        &errors::INVALID_ATTRIBUTE_VALUE,
+        "The perMessageGroupId value is allowed only when the value for DeduplicationScope is \
+         messageGroup",
+    )
 }
 
 pub(super) fn invalid_contents() -> Fault {

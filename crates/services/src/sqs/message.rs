@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tidemill_api::sqs::MessageAttributeValue;
-use tidemill_queue::{Content, NewMessage, Settings};
+use tidemill_queue::{Content, Discipline, NewMessage, Settings};
 use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
@@ -16,8 +17,18 @@ pub(super) const LARGEST: u64 = 1 << 20;
 /// The longest delay of a message, in seconds.
 const LONGEST_DELAY: i32 = 900;
 
+/// Where a message stands in its request: AWS has words of its own for what is wrong in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the request.
+    Alone,
+    /// It is this entry of a batch; the first is 1.
+    Entry(usize),
+}
+
 /// The parts of a send, alike for a single message and for one of a batch.
 pub(super) struct Given {
+    pub(super) place: Place,
     pub(super) body: String,
     pub(super) delay_seconds: Option<i32>,
     pub(super) attributes: Option<Map<String, MessageAttributeValue>>,
@@ -33,22 +44,24 @@ pub(super) struct Checked {
 }
 
 impl Given {
-    /// Checks everything but the size, which a batch answers in words of its own.
-    pub(super) fn check(self, cx: &Context<'_>) -> Result<Checked, Fault> {
+    /// Checks everything but the size, for which a batch as a whole has a limit of its own.
+    pub(super) fn check(self, cx: &Context<'_>, settings: &Settings) -> Result<Checked, Fault> {
         if self.body.is_empty() {
-            return Err(fault::missing_parameter("MessageBody"));
+            return Err(self.place.missing_body());
         }
         if !is_text(&self.body) {
             return Err(fault::invalid_contents());
         }
-        let delay = self.delay_seconds.map(delay).transpose()?;
         if let Some(id) = &self.deduplication_id {
             check_token("MessageDeduplicationId", id)?;
-            return Err(fault::not_of_this_queue_type("MessageDeduplicationId"));
         }
         if let Some(group) = &self.group_id {
             check_token("MessageGroupId", group)?;
         }
+        let (delay, deduplication) = match settings.discipline {
+            Discipline::Standard => (self.standard_delay()?, None),
+            Discipline::Fifo => (self.fifo_delay()?, Some(self.fifo_deduplication(settings)?)),
+        };
         let attributes =
             self.attributes.map_or_else(|| Ok(Vec::new()), message_attributes::read)?;
         let size = (self.body.len() + message_attributes::size(&attributes)) as u64;
@@ -60,9 +73,72 @@ impl Given {
             sender: cx.account().to_string(),
             trace_header: self.trace_header,
             group: self.group_id,
-            deduplication: self.deduplication_id,
+            deduplication,
         };
         Ok(Checked { message: NewMessage { content, delay }, size })
+    }
+
+    /// A standard queue knows no deduplication.
+    fn standard_delay(&self) -> Result<Option<Duration>, Fault> {
+        if self.deduplication_id.is_some() {
+            return Err(self.place.not_of_a_standard_queue("MessageDeduplicationId"));
+        }
+        self.delay_seconds.map(delay).transpose()
+    }
+
+    /// In a FIFO queue only the queue itself can say a delay; naming none is no harm.
+    fn fifo_delay(&self) -> Result<Option<Duration>, Fault> {
+        match self.delay_seconds {
+            None | Some(0) => Ok(None),
+            Some(seconds) => Err(fault::invalid_value(
+                seconds,
+                "DelaySeconds",
+                "The request include parameter that is not valid for this queue type.",
+            )),
+        }
+    }
+
+    /// What the message is known by: an id of its own, or what its body says.
+    fn fifo_deduplication(&self, settings: &Settings) -> Result<String, Fault> {
+        if self.group_id.is_none() {
+            return Err(self.place.missing_group());
+        }
+        match &self.deduplication_id {
+            Some(id) => Ok(id.clone()),
+            None if settings.content_deduplication => {
+                Ok(hex::encode(Sha256::digest(self.body.as_bytes())))
+            }
+            None => Err(fault::no_deduplication()),
+        }
+    }
+}
+
+impl Place {
+    fn missing_body(self) -> Fault {
+        match self {
+            Self::Alone => fault::missing_parameter("MessageBody"),
+            Self::Entry(number) => fault::missing_parameter(&format!(
+                "SendMessageBatchRequestEntry.{number}.MessageBody"
+            )),
+        }
+    }
+
+    /// The same words with another code, as AWS has it.
+    fn missing_group(self) -> Fault {
+        let missing = fault::missing_parameter("MessageGroupId");
+        match self {
+            Self::Alone => missing,
+            Self::Entry(_) => fault::invalid(missing.message),
+        }
+    }
+
+    fn not_of_a_standard_queue(self, parameter: &str) -> Fault {
+        match self {
+            Self::Alone => fault::not_of_this_queue_type(parameter),
+            Self::Entry(_) => fault::invalid(
+                "The request include parameter that is not valid for this queue type",
+            ),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! SQS: one operation a file, and the list of them all.
 
+mod add_permission;
 mod attributes;
 mod batch;
 mod by_receipt;
@@ -8,24 +9,34 @@ mod create_queue;
 mod delete_message;
 mod delete_queue;
 mod digest;
+mod encryption;
 mod fault;
+mod fifo;
 mod get_queue_attributes;
 mod get_queue_url;
 mod list_queue_tags;
 mod list_queues;
 mod message;
 mod message_attributes;
+mod page;
+mod policy;
 mod purge_queue;
+mod queue_arn;
 mod queue_url;
 mod receive_message;
+mod remove_permission;
 mod send_message;
+mod sequence_number;
 mod set_queue_attributes;
 mod tags;
 
+use std::sync::Arc;
+
 use tidemill_api::sqs::{Request, Response};
 use tidemill_base::Region;
-use tidemill_queue::{Engine, QueueId, QueueKey};
+use tidemill_queue::{Engine, QueueId, QueueKey, Settings};
 use tidemill_wire::Fault;
+use tokio::sync::Mutex;
 
 use crate::context::{Context, Principal};
 
@@ -33,12 +44,15 @@ use crate::context::{Context, Principal};
 #[derive(Clone)]
 pub struct Sqs {
     engine: Engine,
+    /// Held from reading settings to changing them by what was read: of two permissions that are
+    /// added at once, none is lost.
+    editing: Arc<Mutex<()>>,
 }
 
 impl Sqs {
     /// The service that serves the queues of `engine`.
     pub fn new(engine: Engine) -> Self {
-        Self { engine }
+        Self { engine, editing: Arc::default() }
     }
 
     /// The queue that a text names, by name or by URL, if `principal` may use it: a queue of its
@@ -83,7 +97,7 @@ impl Sqs {
                 A::PurgeQueue
             }
             Q::GetQueueUrl(it) => A::GetQueueUrl(get_queue_url::handle(self, cx, &it)?),
-            Q::ListQueues(it) => A::ListQueues(list_queues::handle(self, cx, it)?),
+            Q::ListQueues(it) => A::ListQueues(list_queues::handle(self, cx, &it)?),
             Q::GetQueueAttributes(it) => {
                 A::GetQueueAttributes(get_queue_attributes::handle(self, cx, it)?)
             }
@@ -100,8 +114,13 @@ impl Sqs {
                 A::UntagQueue
             }
             Q::ListQueueTags(it) => A::ListQueueTags(list_queue_tags::handle(self, cx, &it)?),
-            Q::AddPermission(_) | Q::RemovePermission(_) => {
-                return Err(fault::unsupported("permissions and queue policies"));
+            Q::AddPermission(it) => {
+                add_permission::handle(self, cx, it).await?;
+                A::AddPermission
+            }
+            Q::RemovePermission(it) => {
+                remove_permission::handle(self, cx, &it).await?;
+                A::RemovePermission
             }
             Q::ListDeadLetterSourceQueues(_) => {
                 return Err(fault::unsupported("dead-letter queues"));
@@ -130,9 +149,15 @@ impl Sqs {
         let id = self.engine.find(&key).ok_or_else(fault::no_such_queue)?;
         Ok((id, key))
     }
+
+    /// What a queue is set to.
+    fn settings(&self, id: QueueId) -> Result<Arc<Settings>, Fault> {
+        self.engine.settings(id).map_err(|refusal| fault::of(refusal.into(), ""))
+    }
 }
 
-/// Without policies a queue is its own account's alone; an open service asks nobody.
+/// Policies are kept and not yet obeyed: a queue is its own account's alone. An open service asks
+/// nobody.
 fn may_use(principal: &Principal, key: &QueueKey) -> bool {
     match principal {
         Principal::Root(account) => *account == key.account,

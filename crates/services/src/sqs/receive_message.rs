@@ -9,10 +9,10 @@ use tidemill_wire::{Fault, Map};
 use crate::context::Context;
 
 use super::message_attributes::{self, Wanted};
-use super::{Sqs, digest, fault, message};
+use super::{Sqs, digest, fault, message, sequence_number};
 
 /// The longest visibility timeout, in seconds.
-const LONGEST_VISIBILITY: i32 = 43_200;
+pub(super) const LONGEST_VISIBILITY: i32 = 43_200;
 /// The longest wait for a message, in seconds.
 const LONGEST_WAIT: i32 = 20;
 
@@ -21,20 +21,23 @@ pub(super) async fn handle(
     cx: &Context<'_>,
     request: ReceiveMessageRequest,
 ) -> Result<ReceiveMessageResult, Fault> {
-    let (id, _) = sqs.queue(cx, &request.queue_url)?;
+    let (id, key) = sqs.queue(cx, &request.queue_url)?;
+    let fifo = key.name.is_fifo();
     let max = request.max_number_of_messages.map_or(Ok(1), most)?;
     let visibility = request.visibility_timeout.map(visibility).transpose()?;
     let wait = request.wait_time_seconds.map(wait).transpose()?;
     if let Some(attempt) = &request.receive_request_attempt_id {
         message::check_token("ReceiveRequestAttemptId", attempt)?;
-        return Err(fault::not_of_this_queue_type("ReceiveRequestAttemptId"));
+        if !fifo {
+            return Err(fault::not_of_this_queue_type("ReceiveRequestAttemptId"));
+        }
     }
     // The older parameter has the newer one's meaning, and whoever gives both wants both.
     let older = request.attribute_names.unwrap_or_default();
     let newer = request.message_system_attribute_names.unwrap_or_default();
     let names = older.iter().map(AsRef::as_ref).chain(newer.iter().map(AsRef::as_ref));
-    let system = SystemWanted::read(names)?;
-    let receive = Receive { max, visibility, wait, attempt: None };
+    let system = SystemWanted { fifo, ..SystemWanted::read(names)? };
+    let receive = Receive { max, visibility, wait, attempt: request.receive_request_attempt_id };
     let deliveries = sqs.engine.receive(id, receive).await;
     let deliveries = deliveries.map_err(|it| fault::of(it, ""))?;
     let wanted = request.message_attribute_names.unwrap_or_default();
@@ -55,8 +58,7 @@ fn most(number: i32) -> Result<u8, Fault> {
     }
 }
 
-/// Reads a visibility timeout, of a receive or of a change.
-pub(super) fn visibility(seconds: i32) -> Result<Duration, Fault> {
+fn visibility(seconds: i32) -> Result<Duration, Fault> {
     within(seconds, "VisibilityTimeout", LONGEST_VISIBILITY)
 }
 
@@ -102,12 +104,17 @@ fn told(delivery: Delivery, system: SystemWanted, wanted: &Wanted<'_>) -> Messag
     }
 }
 
-/// Which of a message's system attributes a receiver wants: a set, one bit each.
+/// Which of a message's system attributes a receiver wants.
 #[derive(Clone, Copy, Default)]
-struct SystemWanted(u16);
+struct SystemWanted {
+    /// A set, one bit each.
+    bits: u16,
+    /// Whether the queue is one whose messages are numbered.
+    fifo: bool,
+}
 
-/// The system attributes, in the order of their bits. Those of FIFO queues and dead letters may
-/// be asked for; a standard queue's messages have none of them.
+/// The system attributes, in the order of their bits. Any may be asked for; a message need not
+/// have them all.
 const SYSTEM: [&str; 9] = [
     "SenderId",
     "SentTimestamp",
@@ -125,11 +132,11 @@ impl SystemWanted {
         let mut wanted = Self::default();
         for name in names {
             if name == "All" {
-                wanted.0 = u16::MAX;
+                wanted.bits = u16::MAX;
                 continue;
             }
             let bit = SYSTEM.iter().position(|known| *known == name);
-            wanted.0 |= 1 << bit.ok_or_else(|| fault::unknown_attribute(name))?;
+            wanted.bits |= 1 << bit.ok_or_else(|| fault::unknown_attribute(name))?;
         }
         Ok(wanted)
     }
@@ -145,12 +152,14 @@ impl SystemWanted {
             }
             "AWSTraceHeader" => content.trace_header.clone(),
             "MessageGroupId" => content.group.clone(),
+            "MessageDeduplicationId" => content.deduplication.clone(),
+            "SequenceNumber" if self.fifo => Some(sequence_number::write(delivery.sequence)),
             _ => None,
         };
-        if self.0 == 0 {
+        if self.bits == 0 {
             return Map::default();
         }
-        let wanted = SYSTEM.iter().enumerate().filter(|(bit, _)| self.0 & (1 << bit) != 0);
+        let wanted = SYSTEM.iter().enumerate().filter(|(bit, _)| self.bits & (1 << bit) != 0);
         wanted.filter_map(|(_, name)| Some((K::from((*name).to_owned()), value(name)?))).collect()
     }
 }
@@ -189,6 +198,6 @@ mod tests {
             message(SystemWanted::read(["Foobar"].into_iter())),
             "Unknown Attribute Foobar."
         );
-        assert_eq!(SystemWanted::read(SYSTEM.into_iter()).unwrap().0, 0x1ff);
+        assert_eq!(SystemWanted::read(SYSTEM.into_iter()).unwrap().bits, 0x1ff);
     }
 }

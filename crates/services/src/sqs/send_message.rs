@@ -1,19 +1,17 @@
 //! SendMessage and SendMessageBatch.
 
-use std::sync::Arc;
-
 use tidemill_api::sqs::{
-    BatchResultErrorEntry, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
-    SendMessageBatchRequest, SendMessageBatchRequestEntry, SendMessageBatchResult,
-    SendMessageBatchResultEntry, SendMessageRequest, SendMessageResult, errors,
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequest,
+    SendMessageBatchRequestEntry, SendMessageBatchResult, SendMessageBatchResultEntry,
+    SendMessageRequest, SendMessageResult, errors,
 };
-use tidemill_queue::{Attribute, AttributeValue, Digest, NewMessage, Sent, Settings};
+use tidemill_queue::{Attribute, AttributeValue, Digest, Discipline, NewMessage, Sent, Settings};
 use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
 
-use super::message::{self, Checked, Given};
-use super::{Sqs, batch, digest, fault};
+use super::message::{self, Given, Place};
+use super::{Sqs, batch, digest, fault, sequence_number};
 
 /// The one system attribute that a sender may give.
 const TRACE_HEADER: &str = "AWSTraceHeader";
@@ -24,9 +22,10 @@ pub(super) async fn one(
     request: SendMessageRequest,
 ) -> Result<SendMessageResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let settings = settings(sqs, id)?;
+    let settings = sqs.settings(id)?;
     let system = system_attributes(request.message_system_attributes)?;
     let given = Given {
+        place: Place::Alone,
         body: request.message_body,
         delay_seconds: request.delay_seconds,
         attributes: request.message_attributes,
@@ -34,7 +33,7 @@ pub(super) async fn one(
         deduplication_id: request.message_deduplication_id,
         group_id: request.message_group_id,
     };
-    let checked = given.check(cx)?;
+    let checked = given.check(cx, &settings)?;
     if let Some(limit) = checked.over(&settings) {
         return Err(fault::too_long(limit));
     }
@@ -46,7 +45,7 @@ pub(super) async fn one(
         md5_of_message_body: Some(digests.body),
         md5_of_message_attributes: digests.attributes,
         md5_of_message_system_attributes: digests.system,
-        sequence_number: None,
+        sequence_number: sequence_number(&settings, sent),
     })
 }
 
@@ -58,28 +57,25 @@ pub(super) async fn batch(
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
     let entries = request.entries.unwrap_or_default();
     batch::check("SendMessageBatchRequestEntry", entries.iter().map(|it| it.id.as_str()))?;
-    let settings = settings(sqs, id)?;
+    let settings = sqs.settings(id)?;
     let mut total = 0;
-    let mut failed = Vec::new();
+    let mut refused = Vec::new();
     let mut accepted = Vec::new();
     let mut messages = Vec::new();
-    for entry in entries {
-        match check_entry(cx, &settings, entry, &mut total) {
+    for (number, entry) in (1..).zip(entries) {
+        let name = entry.id.clone();
+        match check_entry(cx, &settings, number, entry, &mut total) {
             Ok((entry, message)) => {
                 accepted.push(entry);
                 messages.push(message);
             }
-            Err(entry) => failed.push(entry),
+            Err(fault) => refused.push((name, fault)),
         }
     }
-    if total > message::LARGEST {
-        return Err(Fault::new(
-            &errors::BATCH_REQUEST_TOO_LONG,
-            format!(
-                "Batch requests cannot be longer than {} bytes. You have sent {total} bytes.",
-                message::LARGEST
-            ),
-        ));
+    check_total(total)?;
+    if settings.discipline == Discipline::Fifo && !refused.is_empty() {
+        // What comes behind a message that is missing would be out of order.
+        return Err(refused.swap_remove(0).1);
     }
     let sent = if messages.is_empty() {
         Vec::new()
@@ -87,12 +83,30 @@ pub(super) async fn batch(
         let sent = sqs.engine.send_batch(id, messages).await;
         sent.map_err(|it| fault::of(it, ""))?
     };
-    let successful = accepted.into_iter().zip(sent).map(|(entry, sent)| entry.sent(sent)).collect();
-    Ok(SendMessageBatchResult { successful, failed })
+    let told = |(entry, sent): (Entry, Sent)| entry.sent(sent, sequence_number(&settings, sent));
+    Ok(SendMessageBatchResult {
+        successful: accepted.into_iter().zip(sent).map(told).collect(),
+        failed: refused.into_iter().map(|(id, fault)| batch::failed(id, &fault)).collect(),
+    })
 }
 
-fn settings(sqs: &Sqs, id: tidemill_queue::QueueId) -> Result<Arc<Settings>, Fault> {
-    sqs.engine.settings(id).map_err(|refusal| fault::of(refusal.into(), ""))
+fn check_total(bytes: u64) -> Result<(), Fault> {
+    if bytes <= message::LARGEST {
+        return Ok(());
+    }
+    Err(Fault::new(
+        &errors::BATCH_REQUEST_TOO_LONG,
+        format!(
+            "Batch requests cannot be longer than {} bytes. You have sent {bytes} bytes.",
+            message::LARGEST
+        ),
+    ))
+}
+
+/// A message's place in the order, which only FIFO queues tell.
+fn sequence_number(settings: &Settings, sent: Sent) -> Option<String> {
+    let fifo = settings.discipline == Discipline::Fifo;
+    fifo.then(|| sequence_number::write(sent.sequence))
 }
 
 /// What the answer tells of an entry besides what the engine adds.
@@ -102,14 +116,14 @@ struct Entry {
 }
 
 impl Entry {
-    fn sent(self, sent: Sent) -> SendMessageBatchResultEntry {
+    fn sent(self, sent: Sent, sequence_number: Option<String>) -> SendMessageBatchResultEntry {
         SendMessageBatchResultEntry {
             id: self.id,
             message_id: sent.id.to_string(),
             md5_of_message_body: self.digests.body,
             md5_of_message_attributes: self.digests.attributes,
             md5_of_message_system_attributes: self.digests.system,
-            sequence_number: None,
+            sequence_number,
         }
     }
 }
@@ -118,31 +132,29 @@ impl Entry {
 fn check_entry(
     cx: &Context<'_>,
     settings: &Settings,
+    number: usize,
     entry: SendMessageBatchRequestEntry,
     total: &mut u64,
-) -> Result<(Entry, NewMessage), BatchResultErrorEntry> {
-    let id = entry.id;
-    let checked = system_attributes(entry.message_system_attributes).and_then(|system| {
-        let given = Given {
-            body: entry.message_body,
-            delay_seconds: entry.delay_seconds,
-            attributes: entry.message_attributes,
-            trace_header: system.trace_header,
-            deduplication_id: entry.message_deduplication_id,
-            group_id: entry.message_group_id,
-        };
-        let checked = given.check(cx)?;
-        *total += checked.size;
-        match checked.over(settings) {
-            Some(limit) => Err(fault::entry_too_long(limit)),
-            None => Ok((checked, system.digest)),
+) -> Result<(Entry, NewMessage), Fault> {
+    let system = system_attributes(entry.message_system_attributes)?;
+    let given = Given {
+        place: Place::Entry(number),
+        body: entry.message_body.unwrap_or_default(),
+        delay_seconds: entry.delay_seconds,
+        attributes: entry.message_attributes,
+        trace_header: system.trace_header,
+        deduplication_id: entry.message_deduplication_id,
+        group_id: entry.message_group_id,
+    };
+    let checked = given.check(cx, settings)?;
+    *total += checked.size;
+    match (checked.over(settings), settings.discipline) {
+        (None, _) => {
+            let digests = Digests::of(&checked.message, system.digest);
+            Ok((Entry { id: entry.id, digests }, checked.message))
         }
-    });
-    match checked {
-        Ok((Checked { message, .. }, system)) => {
-            Ok((Entry { id, digests: Digests::of(&message, system) }, message))
-        }
-        Err(fault) => Err(batch::failed(id, &fault)),
+        (Some(limit), Discipline::Standard) => Err(fault::entry_too_long(limit)),
+        (Some(limit), Discipline::Fifo) => Err(fault::too_long(limit)),
     }
 }
 
