@@ -78,3 +78,12 @@ pub fn request(path: &str, operation: &str, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+/// Calls an operation of SQS.
+pub async fn call(client: &mut Client, operation: &str, body: &Value) -> anyhow::Result<Value> {
+    let answer = client.call(&request("/", operation, &body.to_string())).await?;
+    if answer.is_empty() {
+        return Ok(Value::Null);
+    }
+    Ok(serde_json::from_slice(answer)?)
+}

@@ -26,7 +26,7 @@ impl Server {
         Ok(Self { child, address: address.context("the bare handler did not start")? })
     }
 
-    /// Starts Tidemill on an empty folder, and waits until it serves.
+    /// Starts Tidemill on a folder, and waits until it serves.
     pub async fn tidemill(data: &Path, sync: &str) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
@@ -40,9 +40,24 @@ impl Server {
             if let Some(status) = server.child.try_wait()? {
                 bail!("tidemill ended at its start: {status}");
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(server)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().context("the server has ended")?;
+        let asked = Command::new("kill").arg(pid.to_string()).status().await?;
+        anyhow::ensure!(asked.success(), "the server could not be asked to end");
+        let ended = self.child.wait().await?;
+        anyhow::ensure!(ended.success(), "the server ended with {ended}");
+        Ok(())
+    }
+
+    /// Kills it at once, as a crash would.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// User and system time the server has used.
@@ -60,17 +75,22 @@ impl Server {
 
     /// The syncs to the disk so far, and the time they took. Nothing of a bare handler.
     pub async fn syncs(&self) -> anyhow::Result<(u64, Duration)> {
+        let text = self.metrics().await?;
+        let name = "tidemill_journal_sync_duration_seconds";
+        let count = sum(&text, &format!("{name}_count"));
+        let total = sum(&text, &format!("{name}_sum"));
+        Ok((count as u64, Duration::from_secs_f64(total)))
+    }
+
+    /// Long polls that wait, at all queues together.
+    pub async fn waiting_receivers(&self) -> anyhow::Result<usize> {
+        Ok(sum(&self.metrics().await?, "tidemill_queue_waiting_receivers") as usize)
+    }
+
+    async fn metrics(&self) -> anyhow::Result<String> {
         let mut client = Client::connect(&self.address).await?;
         let get = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
-        let text = String::from_utf8_lossy(client.call(get.as_bytes()).await?).into_owned();
-        let value = |name: &str| -> Option<f64> {
-            let mut lines = text.lines();
-            lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-        };
-        let name = "tidemill_journal_sync_duration_seconds";
-        let count = value(&format!("{name}_count")).unwrap_or_default();
-        let total = value(&format!("{name}_sum")).unwrap_or_default();
-        Ok((count as u64, Duration::from_secs_f64(total)))
+        Ok(String::from_utf8_lossy(client.call(get.as_bytes()).await?).into_owned())
     }
 
     /// Memory it holds, in KiB.
@@ -81,6 +101,16 @@ impl Server {
         let kib = line.and_then(|line| line.split_whitespace().nth(1)).context("VmRSS")?;
         Ok(kib.parse()?)
     }
+}
+
+/// The sum of a metric's values, whatever their labels.
+fn sum(text: &str, name: &str) -> f64 {
+    let value = |line: &str| -> Option<f64> {
+        let rest = line.strip_prefix(name)?;
+        let rest = if rest.starts_with('{') { rest.rsplit_once('}')?.1 } else { rest };
+        rest.strip_prefix(' ')?.parse().ok()
+    };
+    text.lines().filter_map(value).sum()
 }
 
 /// A program in the folder of this one.
