@@ -17,6 +17,7 @@ mod message;
 mod queue;
 mod receipt;
 mod record;
+mod redrive;
 mod refusal;
 mod settings;
 mod settings_codec;
@@ -33,6 +34,7 @@ pub use message::{
 };
 pub use queue::Tally;
 pub use receipt::Receipt;
+pub use redrive::{DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG, Redrive, RedriveAllow};
 pub use refusal::{
     Error, Failure, IN_FLIGHT_LIMIT, OpenError, PURGE_PAUSE, REMOVAL_PAUSE, Refusal,
 };

@@ -37,6 +37,30 @@ pub enum Refusal {
     /// The receipt is of a receive that is over: a FIFO queue deletes only what is still out.
     #[error("the receipt has expired")]
     ReceiptExpired,
+    /// Only from a queue that is the dead-letter queue of another are messages moved.
+    #[error("the queue is no other queue's dead-letter queue")]
+    NotADeadLetterQueue,
+    /// Messages are being moved from the queue already.
+    #[error("a move from this queue is under way")]
+    MoveUnderWay,
+    /// This is no name of a move.
+    #[error("this names no move")]
+    BadMoveId,
+    /// There is no such move, or it is so long over that it was forgotten.
+    #[error("there is no such move")]
+    NoSuchMove,
+    /// The move is over.
+    #[error("the move is not under way any more")]
+    MoveIsOver,
+    /// There is no queue to move messages to.
+    #[error("the destination of the move does not exist")]
+    NoSuchDestination,
+    /// Messages cannot be moved to the queue that they come from.
+    #[error("the destination of the move is its source")]
+    SameQueue,
+    /// One of the two queues is a FIFO queue and the other is not.
+    #[error("the queues are not of the same discipline")]
+    OtherDiscipline,
     /// The message does not fit into one record of the journal.
     #[error("the message is too large to be stored")]
     TooLarge,

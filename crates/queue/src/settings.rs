@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tidemill_base::ByteSize;
 
+use crate::redrive::{Redrive, RedriveAllow};
+
 /// The labels of a queue.
 pub type Tags = BTreeMap<String, String>;
 
@@ -53,6 +55,10 @@ pub struct Settings {
     pub deduplication_scope: Scope,
     /// What the limit of calls a second is about. Kept for the caller; the engine knows none.
     pub throughput_scope: Scope,
+    /// What becomes of messages that are received again and again.
+    pub redrive: Option<Redrive>,
+    /// Whose dead letters it takes. Kept for the caller.
+    pub redrive_allow: Option<RedriveAllow>,
     /// Who may use it. Kept for the caller.
     pub policy: Option<Arc<str>>,
     /// What the caller wants to keep besides; the engine does not look into it.
@@ -71,6 +77,8 @@ impl Default for Settings {
             content_deduplication: false,
             deduplication_scope: Scope::Queue,
             throughput_scope: Scope::Queue,
+            redrive: None,
+            redrive_allow: None,
             policy: None,
             extras: BTreeMap::new(),
         }
@@ -98,6 +106,10 @@ pub struct SettingsChange {
     pub deduplication_scope: Option<Scope>,
     /// Sets [`Settings::throughput_scope`].
     pub throughput_scope: Option<Scope>,
+    /// Sets, or with `Some(None)` clears, [`Settings::redrive`].
+    pub redrive: Option<Option<Redrive>>,
+    /// Sets, or with `Some(None)` clears, [`Settings::redrive_allow`].
+    pub redrive_allow: Option<Option<RedriveAllow>>,
     /// Sets, or with `Some(None)` clears, [`Settings::policy`].
     pub policy: Option<Option<Arc<str>>>,
     /// Sets, or with `None` clears, entries of [`Settings::extras`].
@@ -125,6 +137,10 @@ pub enum SettingName {
     DeduplicationScope,
     /// [`Settings::throughput_scope`]
     ThroughputScope,
+    /// [`Settings::redrive`]
+    Redrive,
+    /// [`Settings::redrive_allow`]
+    RedriveAllow,
     /// [`Settings::policy`]
     Policy,
     /// The entry of [`Settings::extras`] with this name.
@@ -143,6 +159,8 @@ impl fmt::Display for SettingName {
             Self::ContentDeduplication => "content_deduplication",
             Self::DeduplicationScope => "deduplication_scope",
             Self::ThroughputScope => "throughput_scope",
+            Self::Redrive => "redrive",
+            Self::RedriveAllow => "redrive_allow",
             Self::Policy => "policy",
             Self::Extra(name) => name,
         })
@@ -177,6 +195,11 @@ impl SettingsChange {
                 .unwrap_or(settings.content_deduplication),
             deduplication_scope: self.deduplication_scope.unwrap_or(settings.deduplication_scope),
             throughput_scope: self.throughput_scope.unwrap_or(settings.throughput_scope),
+            redrive: self.redrive.clone().unwrap_or_else(|| settings.redrive.clone()),
+            redrive_allow: self
+                .redrive_allow
+                .clone()
+                .unwrap_or_else(|| settings.redrive_allow.clone()),
             policy: self.policy.clone().unwrap_or_else(|| settings.policy.clone()),
             extras,
         }
@@ -208,6 +231,8 @@ impl SettingsChange {
                 differs(ours.throughput_scope.as_ref(), &theirs.throughput_scope),
                 Name::ThroughputScope,
             ),
+            (differs(ours.redrive.as_ref(), &theirs.redrive), Name::Redrive),
+            (differs(ours.redrive_allow.as_ref(), &theirs.redrive_allow), Name::RedriveAllow),
             (differs(ours.policy.as_ref(), &theirs.policy), Name::Policy),
         ];
         let extra = || {

@@ -3,14 +3,16 @@
 //! Settings, layout version 2: version (u8), discipline (u8: 0 standard, 1 FIFO), flags (u8: 1
 //! deduplicates by content, 2 deduplicates in groups, 4 limits groups), delay, size (varints, ms and
 //! bytes), retention, wait, visibility (varints, ms), policy (optional text), extras (pairs of
-//! text). Version 1 had no flags and only standard queues. Tags are pairs of text. The settings
-//! carry their own version, for they are part of several records.
+//! text), and what `redrive` writes. Version 1 had no flags, only standard queues and no redrive.
+//! Tags are pairs of text. The settings carry their own version, for they are part of several
+//! records.
 
 use std::collections::BTreeMap;
 
 use tidemill_base::ByteSize;
 
 use crate::codec::{Put, Reader, Unreadable};
+use crate::redrive::{put_redrive, read_redrive};
 use crate::settings::{Discipline, Scope, Settings, Tags};
 
 const VERSION: u8 = 2;
@@ -38,6 +40,7 @@ pub(crate) fn put_settings(out: &mut Vec<u8>, settings: &Settings) {
     out.put_span(settings.visibility);
     out.put_optional_text(settings.policy.as_deref());
     put_tags(out, &settings.extras);
+    put_redrive(out, settings.redrive.as_ref(), settings.redrive_allow.as_ref());
 }
 
 pub(crate) fn read_settings(reader: &mut Reader<'_>) -> Result<Settings, Unreadable> {
@@ -55,7 +58,7 @@ pub(crate) fn read_settings(reader: &mut Reader<'_>) -> Result<Settings, Unreada
         return Err(reader.bad());
     }
     let scope = |flag: u8| if flags & flag == 0 { Scope::Queue } else { Scope::Group };
-    Ok(Settings {
+    let mut settings = Settings {
         discipline,
         delay: reader.span()?,
         max_size: ByteSize::bytes(reader.varint()?),
@@ -67,7 +70,13 @@ pub(crate) fn read_settings(reader: &mut Reader<'_>) -> Result<Settings, Unreada
         throughput_scope: scope(LIMITS_GROUPS),
         policy: reader.optional_text()?.map(Into::into),
         extras: read_tags(reader)?,
-    })
+        redrive: None,
+        redrive_allow: None,
+    };
+    if version > 1 {
+        (settings.redrive, settings.redrive_allow) = read_redrive(reader)?;
+    }
+    Ok(settings)
 }
 
 pub(crate) fn put_tags(out: &mut Vec<u8>, tags: &Tags) {

@@ -105,6 +105,8 @@ pub(super) fn name_of(setting: &SettingName) -> &str {
         SettingName::ContentDeduplication => fifo::CONTENT_DEDUPLICATION,
         SettingName::DeduplicationScope => fifo::DEDUPLICATION_SCOPE,
         SettingName::ThroughputScope => fifo::THROUGHPUT_LIMIT,
+        SettingName::Redrive => "RedrivePolicy",
+        SettingName::RedriveAllow => "RedriveAllowPolicy",
         SettingName::Delay => DELAY,
         SettingName::MaxSize => MAX_SIZE,
         SettingName::Retention => RETENTION,

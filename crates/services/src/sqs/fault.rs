@@ -49,7 +49,36 @@ fn of_refusal(refusal: Refusal, handle: &str) -> Fault {
             invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
         }
         Refusal::TooLarge => too_long(1 << 20),
+        Refusal::NotADeadLetterQueue
+        | Refusal::MoveUnderWay
+        | Refusal::BadMoveId
+        | Refusal::NoSuchMove
+        | Refusal::MoveIsOver
+        | Refusal::NoSuchDestination
+        | Refusal::SameQueue
+        | Refusal::OtherDiscipline => of_move(&refusal),
     }
+}
+
+/// What is wrong with a message move task.
+fn of_move(refusal: &Refusal) -> Fault {
+    invalid(match refusal {
+        Refusal::NotADeadLetterQueue => "Source queue must be configured as a Dead Letter Queue.",
+        Refusal::MoveUnderWay => {
+            "There is already a task running. Only one active task is allowed for a source queue \
+             arn at a given time."
+        }
+        Refusal::BadMoveId => "Value for parameter TaskHandle is invalid.",
+        Refusal::MoveIsOver => "Only active tasks can be cancelled.",
+        Refusal::NoSuchDestination => {
+            "The resource that you specified for the DestinationArn parameter doesn't exist."
+        }
+        Refusal::SameQueue => "Source queue arn and destination queue arn cannot be the same.",
+        Refusal::OtherDiscipline => {
+            "The source queue and destination queue must be of the same queue type."
+        }
+        _ => "Task does not exist.",
+    })
 }
 
 fn of_failure(failure: &Failure) -> Fault {
