@@ -85,6 +85,8 @@ async fn measure(options: &Options, groups: usize) -> anyhow::Result<Vec<String>
     for (queue, count) in [(&small, FEW), (&large, options.waiting)] {
         queue.create(&mut client).await?;
         queue.fill(&server.address, count, options.size).await?;
+        // A connection that was idle for as long as a large queue takes to fill is closed.
+        client = Client::connect(&server.address).await?;
     }
     let (mut few, mut many) = (Vec::new(), Vec::new());
     while many.len() < options.receives {
