@@ -4,7 +4,7 @@
 //! last, so that what is handed out is a slice of what was read. The head: id (16 bytes), MD5 of
 //! the body (16), flags (u8), MD5 of the attributes (16, flag 1), sender, trace header (flag 2),
 //! group (flag 4), deduplication id (flag 8), number of attributes, and of each: name, data type, 0 or 1 for text or binary,
-//! value.
+//! value. The group is in the record's header now; a head written before that was so may have it.
 //! To change the layout: count the record's version up and keep decoding the older ones.
 
 use bytes::Bytes;
@@ -26,6 +26,7 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
+    /// Packs all of `content` but its group.
     pub(crate) fn new(id: MessageId, content: &Content) -> Self {
         let mut head = Vec::with_capacity(64);
         head.put(id.as_bytes());
@@ -34,15 +35,13 @@ impl Packed {
         head.put_u8(
             flag(content.attributes_md5.is_some(), HAS_ATTRIBUTES_MD5)
                 | flag(content.trace_header.is_some(), HAS_TRACE_HEADER)
-                | flag(content.group.is_some(), HAS_GROUP)
                 | flag(content.deduplication.is_some(), HAS_DEDUPLICATION),
         );
         if let Some(digest) = &content.attributes_md5 {
             head.put(digest);
         }
         head.put_text(&content.sender);
-        let texts = [&content.trace_header, &content.group, &content.deduplication];
-        for text in texts.into_iter().flatten() {
+        for text in [&content.trace_header, &content.deduplication].into_iter().flatten() {
             head.put_text(text);
         }
         head.put_len(content.attributes.len());
@@ -148,7 +147,7 @@ mod tests {
             ],
             sender: "me".into(),
             trace_header: Some("Root=1".into()),
-            group: Some(String::new()),
+            group: None,
             deduplication: Some("once".into()),
             body_md5: [1; 16],
             attributes_md5: Some([2; 16]),
@@ -166,6 +165,16 @@ mod tests {
             let read = Packed::read(&bytes.into()).unwrap();
             assert_eq!(read.unpack(), Ok((id, content)));
         }
+    }
+
+    #[test]
+    fn a_group_is_read_where_it_was_once_written() {
+        let content = Content { trace_header: Some("g".into()), ..Content::default() };
+        let mut bytes = Vec::new();
+        Packed::new(MessageId::from_bytes([0; 16]), &content).write(&mut bytes);
+        bytes[4 + 32] = HAS_GROUP;
+        let (_, read) = Packed::read(&bytes.into()).unwrap().unpack().unwrap();
+        assert_eq!((read.group, read.trace_header), (Some("g".into()), None));
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! Inside, `machine` is the pure part (commands are decided against a state that records move), and
 //! `engine` is the part with a clock, a lock, a disk and receivers that wait.
 
+mod attempts;
 mod codec;
 mod commands;
 mod content;
+mod deduplication;
 mod engine;
 mod ground;
+mod groups;
 mod key;
 mod line;
 mod loose;
@@ -19,6 +22,7 @@ mod receipt;
 mod record;
 mod redrive;
 mod refusal;
+mod rows;
 mod settings;
 mod settings_codec;
 mod stock;

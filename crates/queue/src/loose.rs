@@ -9,8 +9,10 @@ use std::sync::Arc;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
+use crate::groups::GroupId;
 use crate::key::Sequence;
 use crate::line::Entry;
+use crate::rows::Row;
 
 /// A page covers 64 sequences.
 const PAGE_BITS: u32 = 6;
@@ -25,6 +27,7 @@ pub(crate) struct Held {
     pub(crate) due: Timestamp,
     /// How often it was received: 0 if it was only ever delayed.
     pub(crate) receives: u32,
+    pub(crate) group: Option<GroupId>,
     /// When it was first received; `Timestamp::NEVER` if it was not.
     pub(crate) first_received: Timestamp,
 }
@@ -37,8 +40,33 @@ impl From<Entry> for Held {
             sent: entry.sent,
             due: entry.available(),
             receives: 0,
+            group: None,
             first_received: Timestamp::NEVER,
         }
+    }
+}
+
+impl From<Row> for Held {
+    fn from(row: Row) -> Self {
+        let Row { sequence, position, sent, group } = row;
+        let first_received = Timestamp::NEVER;
+        let group = Some(group);
+        Self { sequence, position, sent, due: sent, receives: 0, group, first_received }
+    }
+}
+
+impl Held {
+    /// As it is once it was handed out.
+    pub(crate) fn received(self, at: Timestamp, until: Timestamp) -> Self {
+        let first_received = self.first_received.min(at);
+        Self { due: until, receives: self.receives.saturating_add(1), first_received, ..self }
+    }
+
+    /// As it is once that was undone.
+    pub(crate) fn given_back(self, at: Timestamp) -> Self {
+        let receives = self.receives.saturating_sub(1);
+        let first_received = if receives == 0 { Timestamp::NEVER } else { self.first_received };
+        Self { due: at, receives, first_received, ..self }
     }
 }
 
@@ -54,8 +82,10 @@ pub(crate) struct Loose {
     pages: Pages,
     /// Not yet visible, the next to become so first.
     pending: BTreeSet<(Timestamp, Sequence)>,
-    /// Visible, the one that became so first first.
+    /// Visible and of no group, the one that became so first first.
     visible: BTreeSet<(Timestamp, Sequence)>,
+    /// How many others are visible; their groups know in which order.
+    grouped: usize,
     /// How many of the pending were never received.
     delayed: usize,
 }
@@ -110,7 +140,7 @@ impl Loose {
     }
 
     pub(crate) fn visible(&self) -> usize {
-        self.visible.len()
+        self.visible.len() + self.grouped
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -121,27 +151,50 @@ impl Loose {
         self.delayed
     }
 
-    /// Takes `held` in, as it stands at `now`. Its sequence is not here yet.
-    pub(crate) fn insert(&mut self, held: Held, now: Timestamp) {
-        let set = if held.due > now { &mut self.pending } else { &mut self.visible };
-        set.insert((held.due, held.sequence));
-        self.delayed += usize::from(held.due > now && held.receives == 0);
+    /// Takes `held` in, as it stands at `now`; says whether it is still to become visible. Its
+    /// sequence is not here yet.
+    pub(crate) fn insert(&mut self, held: Held, now: Timestamp) -> bool {
+        let is_pending = held.due > now;
+        if is_pending {
+            self.pending.insert((held.due, held.sequence));
+            self.delayed += usize::from(held.receives == 0);
+        } else {
+            self.show(&held);
+        }
         self.pages.insert(held);
+        is_pending
+    }
+
+    fn show(&mut self, held: &Held) {
+        if held.group.is_some() {
+            self.grouped += 1;
+        } else {
+            self.visible.insert((held.due, held.sequence));
+        }
+    }
+
+    /// Whether one that is here is not yet visible. It may be due: then nobody looked since.
+    pub(crate) fn is_pending(&self, held: &Held) -> bool {
+        self.pending.contains(&(held.due, held.sequence))
     }
 
     pub(crate) fn get(&self, sequence: Sequence) -> Option<&Held> {
         self.pages.get(sequence)
     }
 
-    pub(crate) fn remove(&mut self, sequence: Sequence) -> Option<Held> {
+    /// Takes a message out; says whether it was still to become visible.
+    pub(crate) fn remove(&mut self, sequence: Sequence) -> Option<(Held, bool)> {
         let held = self.pages.remove(sequence)?;
-        if self.pending.remove(&(held.due, sequence)) {
+        let was_pending = self.pending.remove(&(held.due, sequence));
+        if was_pending {
             self.delayed -= usize::from(held.receives == 0);
+        } else if held.group.is_some() {
+            self.grouped -= 1;
         } else {
             let was_visible = self.visible.remove(&(held.due, sequence));
             debug_assert!(was_visible, "what is loose is pending or visible");
         }
-        Some(held)
+        Some((held, was_pending))
     }
 
     pub(crate) fn relocate(&mut self, sequence: Sequence, to: Position) -> Option<Position> {
@@ -149,16 +202,17 @@ impl Loose {
         Some(std::mem::replace(&mut held.position, to))
     }
 
-    /// Makes visible what is due.
-    pub(crate) fn mature(&mut self, now: Timestamp) {
-        while let Some(&(due, sequence)) = self.pending.first()
-            && due <= now
-        {
-            self.pending.pop_first();
-            self.visible.insert((due, sequence));
-            let held = self.pages.get(sequence).expect("what is pending is on a page");
-            self.delayed -= usize::from(held.receives == 0);
+    /// Makes visible the first of what is due; returns it, for its group to know.
+    pub(crate) fn mature(&mut self, now: Timestamp) -> Option<Held> {
+        let (due, sequence) = *self.pending.first()?;
+        if due > now {
+            return None;
         }
+        self.pending.pop_first();
+        let held = *self.pages.get(sequence).expect("what is pending is on a page");
+        self.show(&held);
+        self.delayed -= usize::from(held.receives == 0);
+        Some(held)
     }
 
     /// When the next one becomes visible.
@@ -166,7 +220,7 @@ impl Loose {
         self.pending.first().map(|(due, _)| *due)
     }
 
-    /// The visible ones, in the order in which they became so.
+    /// The visible ones of no group, in the order in which they became so.
     pub(crate) fn iter_visible(&self) -> impl Iterator<Item = &Held> + '_ {
         self.visible
             .iter()
@@ -190,6 +244,7 @@ mod tests {
             sent: Timestamp::EPOCH,
             due: Timestamp::from_millis(due),
             receives,
+            group: None,
             first_received: Timestamp::NEVER,
         }
     }
@@ -201,7 +256,7 @@ mod tests {
             loose.insert(held(number, due, receives), Timestamp::EPOCH);
         }
         assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (3, 1, 0));
-        loose.mature(Timestamp::from_millis(30));
+        while loose.mature(Timestamp::from_millis(30)).is_some() {}
         assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (1, 0, 3));
         let order: Vec<_> = loose.iter_visible().map(|held| held.sequence.0).collect();
         assert_eq!(order, [70, 5, 900]);

@@ -67,6 +67,12 @@ pub(crate) trait Command {
 
     /// Decides, changing nothing.
     fn decide(&self, machine: &Machine) -> Result<Decision<Self::Reply>, Refusal>;
+
+    /// Whether the `nth` content that comes with the command is that of a message it records, or
+    /// comes to nothing.
+    fn stores(_reply: &Self::Reply, _nth: usize) -> bool {
+        true
+    }
 }
 
 impl Machine {
@@ -253,7 +259,8 @@ impl Machine {
     /// Recovery's end: counts who lives where.
     pub(crate) fn recovered(&mut self) {
         self.ground.start_counting();
-        for queue in self.queues.values() {
+        for queue in self.queues.values_mut() {
+            queue.stock.recovered();
             queue.stock.for_each_place(|at, count| self.ground.settle(at, count));
         }
     }

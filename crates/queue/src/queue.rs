@@ -8,11 +8,10 @@ use tidemill_journal::Position;
 use crate::codec::{Put, Reader, Unreadable};
 use crate::ground::Ground;
 use crate::key::{QueueKey, QueueNumber, Sequence};
-use crate::line::Entry;
 use crate::record::{Created, Header, Record, put_key, read_key};
 use crate::settings::{Settings, Tags};
 use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
-use crate::stock::{Stock, StockView};
+use crate::stock::{Fifo, Stock, StockView};
 use crate::waiters::Waiters;
 
 /// A queue.
@@ -145,7 +144,8 @@ impl Queue {
             purged: None,
             next: Sequence(1),
         };
-        Self { facts, stock: Stock::default(), memory: Memory::default() }
+        let stock = Stock::new(&created.settings);
+        Self { facts, stock, memory: Memory::default() }
     }
 
     /// Moves the queue by one of its records. Returns a stock that is no more, if there was one.
@@ -161,6 +161,9 @@ impl Queue {
             Record::Founded { .. } | Record::Created(_) | Record::Forgotten => {}
             Record::Removed { .. } => return Some(self.stock.clear(ground)),
             Record::Configured { at, settings, .. } => {
+                if let Some(fifo) = self.stock.fifo_mut() {
+                    fifo.configure(*at, settings);
+                }
                 self.facts.settings = Arc::new(settings.as_ref().clone());
                 self.facts.modified = *at;
             }
@@ -174,9 +177,15 @@ impl Queue {
             }
             Record::Message(header) => self.add(position, header, ground),
             Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
-            Record::Received { at, until, sequences, .. } => {
-                for one in sequences {
-                    self.stock.receive(*one, *at, *until);
+            Record::Received(received) => self.stock.receive(received),
+            Record::Repeated { until, attempt, .. } => {
+                if let Some(fifo) = self.stock.fifo_mut() {
+                    fifo.repeat(*attempt, *until);
+                }
+            }
+            Record::Lapsed { at, .. } => {
+                if let Some(fifo) = self.stock.fifo_mut() {
+                    fifo.lapse(*at);
                 }
             }
             Record::Returned { at, sequences, .. } => {
@@ -199,10 +208,9 @@ impl Queue {
     }
 
     fn add(&mut self, position: Position, header: &Header, ground: &mut Ground) {
-        let Header { sequence, sent, delay, .. } = *header;
-        debug_assert!(sequence >= self.facts.next, "sequences ascend");
-        self.stock.add(Entry { sequence, position, sent, delay }, ground);
-        self.facts.next = sequence.next();
+        debug_assert!(header.sequence >= self.facts.next, "sequences ascend");
+        self.stock.add(position, header, ground);
+        self.facts.next = header.sequence.next();
     }
 
     /// When somebody should look at the queue again, if nothing happens before.
@@ -214,7 +222,8 @@ impl Queue {
         let too_old = self.stock.oldest_to_be().map(|sent| {
             Timestamp::from_millis((sent + retention).as_millis().saturating_add(999) / 1000 * 1000)
         });
-        [waiting, due, too_old].into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
+        let lapses = self.stock.fifo().and_then(Fifo::lapses);
+        [waiting, due, too_old, lapses].into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
     }
 
     pub(crate) fn view(&self) -> QueueView {
@@ -225,7 +234,7 @@ impl Queue {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
         let mut reader = Reader::new("queue section", bytes);
         let version = reader.u8()?;
-        if version != SECTION_VERSION {
+        if !(1..=SECTION_VERSION).contains(&version) {
             return Err(Unreadable::new(format!("queue section of version {version}")));
         }
         let facts = Facts {
@@ -238,14 +247,15 @@ impl Queue {
             purged: Some(reader.time()?).filter(|at| *at != Timestamp::NEVER),
             next: Sequence(reader.varint()?),
         };
-        let stock = Stock::read(&mut reader)?;
+        let stock = Stock::read(&facts.settings, version > 1, &mut reader)?;
         reader.finish()?;
         Ok(Self { facts, stock, memory: Memory::default() })
     }
 }
 
 /// The version of a queue's section. To change the layout: count up, and keep reading the older.
-const SECTION_VERSION: u8 = 1;
+/// Version 1 had no groups.
+const SECTION_VERSION: u8 = 2;
 
 impl QueueView {
     /// Layout: version (u8), number, key, settings, tags, created, modified, purged (u64 ms, all

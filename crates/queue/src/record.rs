@@ -1,21 +1,27 @@
 //! What the journal holds of us: a record for everything that changed.
 //!
-//! Each that is about a queue begins with its number (u32), and most with the time (u64 ms). All
-//! are version 1. To change a layout: give the kind a new version here, and keep decoding the older
-//! ones. A kind's number is never used again.
+//! Each that is about a queue begins with its number (u32), and most with the time (u64 ms). Most
+//! are version 1; messages and receives are version 2, and what version 1 was is said beside. To
+//! change a layout: give the kind a new version here, and keep decoding the older ones. A kind's
+//! number is never used again.
 
-use tidemill_base::{AccountId, Timestamp};
+use std::sync::Arc;
+
+use tidemill_base::{AccountId, MessageId, Timestamp};
 use tidemill_journal::{Kind, RecordRef};
 
 use crate::codec::{Put, Reader, Unreadable};
 use crate::content::Packed;
+use crate::deduplication::Mark;
 use crate::key::{QueueKey, QueueNumber, Sequence};
 use crate::receipt::Secret;
 use crate::settings::{Settings, Tags};
 use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
 
-/// The version of every kind so far.
-pub(crate) const VERSION: u8 = 1;
+/// The first version of every kind.
+const FIRST: u8 = 1;
+/// The version of messages and receives.
+const SECOND: u8 = 2;
 
 /// A change. `apply` needs nothing else to move the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +42,8 @@ pub(crate) enum Record {
     Message(Header),
     /// Kind 8: the same, again: the message survived its segment, and lives here now.
     Moved(Header),
-    /// Kind 9: queue, time, visible again at (u64), sequences.
-    Received { queue: QueueNumber, at: Timestamp, until: Timestamp, sequences: Vec<Sequence> },
+    /// Kind 9.
+    Received(Received),
     /// Kind 10: queue, time, sequences. Handed out, but it never arrived: as if not received.
     Returned { queue: QueueNumber, at: Timestamp, sequences: Vec<Sequence> },
     /// Kind 11: queue, sequences.
@@ -48,6 +54,24 @@ pub(crate) enum Record {
     Dropped { queue: QueueNumber, why: DropReason, sequences: Vec<Sequence> },
     /// Kind 14: nothing. The names of removed queues may be used again.
     Forgotten,
+    /// Kind 15: queue, visible again at (u64), mark of the attempt (16 bytes). What that receive
+    /// gave was given again.
+    Repeated { queue: QueueNumber, until: Timestamp, attempt: Mark },
+    /// Kind 16: queue, time. What the queue remembered of sends and receives is over by then.
+    Lapsed { queue: QueueNumber, at: Timestamp },
+}
+
+/// What [`Record::Received`] says: queue, time, visible again at (u64), whether there is an attempt
+/// (u8: 0 or 1), its mark (16 bytes, if there is one), sequences in the order in which they were
+/// handed out. Version 1 had no attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) queue: QueueNumber,
+    pub(crate) at: Timestamp,
+    pub(crate) until: Timestamp,
+    /// What the receive can be repeated by.
+    pub(crate) attempt: Option<Mark>,
+    pub(crate) sequences: Vec<Sequence>,
 }
 
 /// What [`Record::Created`] says.
@@ -61,28 +85,47 @@ pub(crate) struct Created {
 }
 
 /// What a message's record says of it before its content: queue (u32), sequence (u64), sent (u64
-/// ms), delay (u16 s).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// ms), delay (u16 s), flags (u8), group (text, flag 1), mark and id (16 bytes each, flag 2).
+/// Version 1 ended with the delay.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) queue: QueueNumber,
     pub(crate) sequence: Sequence,
     pub(crate) sent: Timestamp,
-    /// Whole seconds.
+    /// Whole seconds. Of a message in a FIFO queue 0: there the queue's own delay counts.
     pub(crate) delay: u16,
+    pub(crate) group: Option<Arc<str>>,
+    /// What a FIFO queue knows the message by, and the id that it answers a repetition with.
+    pub(crate) known: Option<(Mark, MessageId)>,
 }
 
-impl Header {
-    /// The bytes of a header.
-    pub(crate) const SIZE: usize = 4 + 8 + 8 + 2;
+const HAS_GROUP: u8 = 1;
+const IS_KNOWN: u8 = 2;
 
-    pub(crate) fn read(payload: &[u8]) -> Result<Self, Unreadable> {
+impl Header {
+    /// Reads the header of a record of this version; returns what is behind it, too.
+    pub(crate) fn read(version: u8, payload: &[u8]) -> Result<(Self, &[u8]), Unreadable> {
         let mut reader = Reader::new("message header", payload);
-        Ok(Self {
+        let mut header = Self {
             queue: reader.queue()?,
             sequence: Sequence(reader.u64()?),
             sent: reader.time()?,
             delay: reader.u16()?,
-        })
+            group: None,
+            known: None,
+        };
+        let flags = if version == FIRST { 0 } else { reader.u8()? };
+        if flags > HAS_GROUP | IS_KNOWN {
+            return Err(reader.bad());
+        }
+        if flags & HAS_GROUP != 0 {
+            header.group = Some(reader.text()?.into());
+        }
+        if flags & IS_KNOWN != 0 {
+            let mark = Mark(reader.array()?);
+            header.known = Some((mark, MessageId::from_bytes(reader.array()?)));
+        }
+        Ok((header, reader.rest()))
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -90,6 +133,20 @@ impl Header {
         out.put_u64(self.sequence.0);
         out.put_time(self.sent);
         out.put_u16(self.delay);
+        let flag = |given: bool, flag: u8| if given { flag } else { 0 };
+        out.put_u8(flag(self.group.is_some(), HAS_GROUP) | flag(self.known.is_some(), IS_KNOWN));
+        if let Some(group) = &self.group {
+            out.put_text(group);
+        }
+        if let Some((mark, id)) = &self.known {
+            out.put(&mark.0);
+            out.put(id.as_bytes());
+        }
+    }
+
+    /// At least the number of bytes that it is written as.
+    pub(crate) fn room(&self) -> usize {
+        64 + self.group.as_ref().map_or(0, |group| group.len())
     }
 }
 
@@ -113,13 +170,23 @@ impl Record {
             Self::Purged { .. } => 6,
             Self::Message(_) => 7,
             Self::Moved(_) => 8,
-            Self::Received { .. } => 9,
+            Self::Received(_) => 9,
             Self::Returned { .. } => 10,
             Self::Deleted { .. } => 11,
             Self::Hidden { .. } => 12,
             Self::Dropped { .. } => 13,
             Self::Forgotten => 14,
+            Self::Repeated { .. } => 15,
+            Self::Lapsed { .. } => 16,
         })
+    }
+
+    /// The version that it is written in.
+    pub(crate) fn version(&self) -> u8 {
+        match self {
+            Self::Message(_) | Self::Moved(_) | Self::Received(_) => SECOND,
+            _ => FIRST,
+        }
     }
 
     /// Whether a content follows.
@@ -137,11 +204,13 @@ impl Record {
             | Self::Tagged { queue, .. }
             | Self::Removed { queue, .. }
             | Self::Purged { queue, .. }
-            | Self::Received { queue, .. }
+            | Self::Received(Received { queue, .. })
             | Self::Returned { queue, .. }
             | Self::Deleted { queue, .. }
             | Self::Hidden { queue, .. }
-            | Self::Dropped { queue, .. } => Some(*queue),
+            | Self::Dropped { queue, .. }
+            | Self::Repeated { queue, .. }
+            | Self::Lapsed { queue, .. } => Some(*queue),
         }
     }
 
@@ -163,7 +232,7 @@ impl Record {
                 out.put_time(*at);
                 put_tags(out, tags);
             }
-            Self::Removed { at, .. } => out.put_time(*at),
+            Self::Removed { at, .. } | Self::Lapsed { at, .. } => out.put_time(*at),
             Self::Purged { at, before, .. } => {
                 out.put_time(*at);
                 out.put_u64(before.0);
@@ -174,10 +243,10 @@ impl Record {
                     content.write(out);
                 }
             }
-            Self::Received { at, until, sequences, .. } => {
-                out.put_time(*at);
+            Self::Received(received) => received.write(out),
+            Self::Repeated { until, attempt, .. } => {
                 out.put_time(*until);
-                out.put_sequences(sequences);
+                out.put(&attempt.0);
             }
             Self::Returned { at, sequences, .. } => {
                 out.put_time(*at);
@@ -197,14 +266,14 @@ impl Record {
 
     pub(crate) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
         let Kind(kind) = record.kind;
-        if record.version != VERSION {
-            let version = record.version;
+        let version = record.version;
+        if !(FIRST..=if matches!(kind, 7..=9) { SECOND } else { FIRST }).contains(&version) {
             return Err(Unreadable::new(format!("record of kind {kind}, version {version}")));
         }
         // A message's content is not the state's business, so what follows the header is no error.
         match kind {
-            7 => return Header::read(record.payload).map(Self::Message),
-            8 => return Header::read(record.payload).map(Self::Moved),
+            7 => return Header::read(version, record.payload).map(|(it, _)| Self::Message(it)),
+            8 => return Header::read(version, record.payload).map(|(it, _)| Self::Moved(it)),
             _ => {}
         }
         let mut reader = Reader::new("record", record.payload);
@@ -216,7 +285,10 @@ impl Record {
             return Ok(Self::Forgotten);
         }
         let queue = reader.queue()?;
-        let read = Self::read_of_queue(kind, queue, &mut reader)?;
+        let read = match kind {
+            9 => Self::Received(Received::read(version, queue, &mut reader)?),
+            _ => Self::read_of_queue(kind, queue, &mut reader)?,
+        };
         reader.finish()?;
         Ok(read)
     }
@@ -235,12 +307,6 @@ impl Record {
             4 => Self::Tagged { queue, at: reader.time()?, tags: read_tags(reader)? },
             5 => Self::Removed { queue, at: reader.time()? },
             6 => Self::Purged { queue, at: reader.time()?, before: Sequence(reader.u64()?) },
-            9 => Self::Received {
-                queue,
-                at: reader.time()?,
-                until: reader.time()?,
-                sequences: reader.sequences()?,
-            },
             10 => Self::Returned { queue, at: reader.time()?, sequences: reader.sequences()? },
             11 => Self::Deleted { queue, sequences: reader.sequences()? },
             12 => Self::Hidden { queue, until: reader.time()?, sequences: reader.sequences()? },
@@ -252,8 +318,35 @@ impl Record {
                 };
                 Self::Dropped { queue, why, sequences: reader.sequences()? }
             }
+            15 => {
+                let until = reader.time()?;
+                Self::Repeated { queue, until, attempt: Mark(reader.array()?) }
+            }
+            16 => Self::Lapsed { queue, at: reader.time()? },
             kind => return Err(Unreadable::new(format!("record of kind {kind}"))),
         })
+    }
+}
+
+impl Received {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.put_time(self.at);
+        out.put_time(self.until);
+        out.put_u8(self.attempt.is_some().into());
+        if let Some(mark) = &self.attempt {
+            out.put(&mark.0);
+        }
+        out.put_sequences(&self.sequences);
+    }
+
+    fn read(version: u8, queue: QueueNumber, reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+        let (at, until) = (reader.time()?, reader.time()?);
+        let attempt = match if version == FIRST { 0 } else { reader.u8()? } {
+            0 => None,
+            1 => Some(Mark(reader.array()?)),
+            _ => return Err(reader.bad()),
+        };
+        Ok(Self { queue, at, until, attempt, sequences: reader.sequences()? })
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tidemill_base::Timestamp;
 
+use crate::deduplication::Mark;
+
 /// Names a waiting receiver: the later it came, the larger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
@@ -15,6 +17,8 @@ pub(crate) struct Ticket(pub(crate) u64);
 pub(crate) struct Waiter {
     pub(crate) max: u8,
     pub(crate) visibility: Option<Duration>,
+    /// What the receive can be repeated by.
+    pub(crate) attempt: Option<Mark>,
     /// When it goes away with nothing.
     pub(crate) deadline: Timestamp,
 }

@@ -22,14 +22,20 @@ impl Command for ChangeVisibility {
         Some(self.queue)
     }
 
-    /// A message that has become visible again is hidden anew: its receiver is still at work.
+    /// A message that has become visible again is hidden anew: its receiver is still at work. On a
+    /// FIFO queue that is so only until the message is received again: then it is another's.
     fn decide(&self, machine: &Machine) -> Result<Decision<Self::Reply>, Refusal> {
         let stock = &machine.queue(self.queue)?.stock;
+        let is_fifo = stock.fifo().is_some();
         let mut records = Vec::with_capacity(self.changes.len());
         let mut reply = Vec::with_capacity(self.changes.len());
         for (receipt, hidden) in &self.changes {
             let answer = sealed_here(receipt, machine, self.queue)
-                .and_then(|()| stock.find(receipt.sequence).map(drop).ok_or(Refusal::MessageGone));
+                .and_then(|()| stock.find(receipt.sequence).ok_or(Refusal::MessageGone))
+                .and_then(|held| match held.receives {
+                    receives if is_fifo && receives != receipt.receive => Err(Refusal::MessageGone),
+                    _ => Ok(()),
+                });
             if answer.is_ok() {
                 records.push(Record::Hidden {
                     queue: self.queue,

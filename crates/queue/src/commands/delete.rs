@@ -2,6 +2,7 @@
 
 use super::change_visibility::sealed_here;
 use crate::key::{QueueNumber, Sequence};
+use crate::loose::Held;
 use crate::machine::{Command, Decision, Machine};
 use crate::receipt::Receipt;
 use crate::record::Record;
@@ -28,12 +29,19 @@ impl Command for Delete {
         Some(self.queue)
     }
 
-    /// Any receipt of a message will do, also an old one. That a message is gone already is no
-    /// refusal: it is what the receiver wants.
+    /// On a standard queue any receipt of a message will do, also an old one. On a FIFO queue the
+    /// receive must not be over: the next one may be at work, and the group waits for it. That a
+    /// message is gone already is no refusal: it is what the receiver wants.
     fn decide(&self, machine: &Machine) -> Result<Decision<Deletions>, Refusal> {
         let stock = &machine.queue(self.queue)?.stock;
-        let answers: Vec<_> =
-            self.receipts.iter().map(|one| sealed_here(one, machine, self.queue)).collect();
+        let is_fifo = stock.fifo().is_some();
+        let answer = |receipt: &Receipt| {
+            sealed_here(receipt, machine, self.queue)?;
+            let found = stock.find(receipt.sequence).filter(|_| is_fifo);
+            let is_out = |held: Held| held.receives == receipt.receive && held.due > machine.now();
+            if found.is_none_or(is_out) { Ok(()) } else { Err(Refusal::ReceiptExpired) }
+        };
+        let answers: Vec<_> = self.receipts.iter().map(answer).collect();
         let good = self.receipts.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
         let mut sequences: Vec<Sequence> = good
             .map(|(receipt, _)| receipt.sequence)

@@ -26,6 +26,6 @@ impl Command for Relocate {
         if found.is_none_or(|held| held.position != self.from) {
             return Err(Refusal::MessageGone);
         }
-        Ok(Decision { records: vec![Record::Moved(self.header)], reply: () })
+        Ok(Decision { records: vec![Record::Moved(self.header.clone())], reply: () })
     }
 }

@@ -1,20 +1,33 @@
 //! Takes messages in. Their contents never come here: they go from the sender to the journal.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_base::MessageId;
 
+use crate::deduplication::{Mark, Marks};
 use crate::key::{QueueNumber, Sequence};
 use crate::machine::{Command, Decision, Machine};
 use crate::message::Sent;
 use crate::record::{Header, Record};
 use crate::refusal::Refusal;
-use crate::stock::delay_seconds;
+use crate::stock::{Fifo, delay_seconds};
 
 pub(crate) struct Send {
     pub(crate) queue: QueueNumber,
-    /// Of each message: the id it gets, and how long it is kept back if it says so itself.
-    pub(crate) messages: Vec<(MessageId, Option<Duration>)>,
+    pub(crate) messages: Vec<Sending>,
+}
+
+/// What there is to know of a message besides its content.
+pub(crate) struct Sending {
+    /// The id that it gets.
+    pub(crate) id: MessageId,
+    /// How long it is kept back if it says so itself; not heeded by a FIFO queue.
+    pub(crate) delay: Option<Duration>,
+    pub(crate) group: Option<Arc<str>>,
+    /// What it is known by; not heeded by a standard queue.
+    pub(crate) marks: Option<Marks>,
 }
 
 impl Command for Send {
@@ -26,16 +39,63 @@ impl Command for Send {
 
     fn decide(&self, machine: &Machine) -> Result<Decision<Vec<Sent>>, Refusal> {
         let queue = machine.queue(self.queue)?;
-        let sent = machine.now();
+        let at = machine.now();
+        let mut originals = Originals { fifo: queue.stock.fifo(), here: BTreeMap::new() };
         let mut records = Vec::with_capacity(self.messages.len());
         let mut reply = Vec::with_capacity(self.messages.len());
         let mut sequence: Sequence = queue.facts.next;
-        for (id, delay) in &self.messages {
-            let delay = delay_seconds(delay.unwrap_or(queue.facts.settings.delay));
-            records.push(Record::Message(Header { queue: self.queue, sequence, sent, delay }));
-            reply.push(Sent { id: *id, sequence, duplicate: false });
+        for sending in &self.messages {
+            let sent = Sent { id: sending.id, sequence, duplicate: false };
+            let mark = originals.mark(sending);
+            if let Some(original) = mark.and_then(|mark| originals.find(mark, machine)) {
+                reply.push(original);
+                continue;
+            }
+            let delay = match queue.stock.fifo() {
+                Some(_) => 0,
+                None => delay_seconds(sending.delay.unwrap_or(queue.facts.settings.delay)),
+            };
+            let (queue, group) = (self.queue, sending.group.clone());
+            let known = mark.map(|mark| (mark, sending.id));
+            records.push(Record::Message(Header {
+                queue,
+                sequence,
+                sent: at,
+                delay,
+                group,
+                known,
+            }));
+            originals.here.extend(mark.map(|mark| (mark, sent)));
+            reply.push(sent);
             sequence = sequence.next();
         }
         Ok(Decision { records, reply })
+    }
+
+    fn stores(reply: &Vec<Sent>, nth: usize) -> bool {
+        !reply[nth].duplicate
+    }
+}
+
+/// What a message may repeat: one that a FIFO queue remembers, or an earlier one of the call.
+struct Originals<'a> {
+    fifo: Option<&'a Fifo>,
+    here: BTreeMap<Mark, Sent>,
+}
+
+impl Originals<'_> {
+    fn mark(&self, sending: &Sending) -> Option<Mark> {
+        Some(self.fifo?.mark(sending.marks.as_ref()?))
+    }
+
+    fn find(&self, mark: Mark, machine: &Machine) -> Option<Sent> {
+        let remembered = self.fifo?.original(mark, machine.now());
+        let remembered = remembered.map(|original| Sent {
+            id: original.id,
+            sequence: original.sequence,
+            duplicate: true,
+        });
+        let here = self.here.get(&mark).map(|sent| Sent { duplicate: true, ..*sent });
+        remembered.or(here)
     }
 }

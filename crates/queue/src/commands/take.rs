@@ -5,9 +5,11 @@ use std::time::Duration;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
+use crate::deduplication::Mark;
 use crate::key::{QueueNumber, Sequence};
+use crate::loose::Held;
 use crate::machine::{Command, Decision, Machine};
-use crate::record::Record;
+use crate::record::{Received, Record};
 use crate::refusal::{IN_FLIGHT_LIMIT, Refusal};
 
 /// A message that was handed out, before its content is read.
@@ -25,6 +27,8 @@ pub(crate) struct Take {
     pub(crate) queue: QueueNumber,
     pub(crate) max: u8,
     pub(crate) visibility: Option<Duration>,
+    /// What the receive can be repeated by, on a FIFO queue.
+    pub(crate) attempt: Option<Mark>,
 }
 
 impl Command for Take {
@@ -36,29 +40,45 @@ impl Command for Take {
 
     fn decide(&self, machine: &Machine) -> Result<Decision<Vec<Taken>>, Refusal> {
         let queue = machine.queue(self.queue)?;
+        let now = machine.now();
+        let until = now + self.visibility.unwrap_or(queue.facts.settings.visibility);
+        let fifo = queue.stock.fifo();
+        let attempt = self.attempt.filter(|_| fifo.is_some());
+        if let Some((fifo, mark)) = fifo.zip(attempt)
+            && let Some(given) = fifo.attempted(mark, now)
+        {
+            let records = vec![Record::Repeated { queue: self.queue, until, attempt: mark }];
+            let reply = given.iter().map(|held| Taken::as_it_is(held, held.receives, now));
+            return Ok(Decision { records, reply: reply.collect() });
+        }
         let room = IN_FLIGHT_LIMIT.saturating_sub(queue.stock.in_flight());
-        if room == 0 {
+        if room == 0 && fifo.is_none() {
             return Err(Refusal::InFlightLimit);
         }
-        let now = machine.now();
         let heads = queue.stock.heads(usize::from(self.max).min(room));
-        let reply: Vec<Taken> = heads
-            .iter()
-            .map(|head| Taken {
-                sequence: head.sequence,
-                position: head.position,
-                sent: head.sent,
-                receive: head.receives.saturating_add(1),
-                first_received: head.first_received.min(now),
-            })
-            .collect();
-        if reply.is_empty() {
-            return Ok(Decision { records: Vec::new(), reply });
+        if heads.is_empty() {
+            return Ok(Decision { records: Vec::new(), reply: Vec::new() });
         }
-        let until = now + self.visibility.unwrap_or(queue.facts.settings.visibility);
-        let mut sequences: Vec<Sequence> = reply.iter().map(|taken| taken.sequence).collect();
-        sequences.sort_unstable();
-        let received = Record::Received { queue: self.queue, at: now, until, sequences };
-        Ok(Decision { records: vec![received], reply })
+        let mut sequences: Vec<Sequence> = heads.iter().map(|head| head.sequence).collect();
+        if fifo.is_none() {
+            sequences.sort_unstable();
+        }
+        let reply = heads.iter().map(|it| Taken::as_it_is(it, it.receives.saturating_add(1), now));
+        let received = Received { queue: self.queue, at: now, until, attempt, sequences };
+        let records = vec![Record::Received(received)];
+        Ok(Decision { records, reply: reply.collect() })
+    }
+}
+
+impl Taken {
+    /// What is told of a message on its `receive`th receive.
+    fn as_it_is(held: &Held, receive: u32, now: Timestamp) -> Self {
+        Self {
+            sequence: held.sequence,
+            position: held.position,
+            sent: held.sent,
+            receive,
+            first_received: held.first_received.min(now),
+        }
     }
 }

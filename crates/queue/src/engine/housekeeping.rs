@@ -249,15 +249,16 @@ impl Inner {
     /// repair to find it there.
     fn load(&self, survivor: &Survivor) -> Option<Loaded> {
         let Survivor { queue, sequence, at } = *survivor;
-        let payload = match self.journal.read(at) {
-            Ok(record) => record.payload,
+        let record = match self.journal.read(at) {
+            Ok(record) => record,
             Err(error) => {
                 tracing::warn!(queue = queue.0, %sequence, %error, "a message could not be moved");
                 return None;
             }
         };
-        let parts = Header::read(&payload)
-            .and_then(|header| Ok((header, Packed::read(&payload.slice(Header::SIZE..))?)));
+        let payload = record.payload;
+        let parts = Header::read(record.version, &payload)
+            .and_then(|(header, rest)| Ok((header, Packed::read(&payload.slice_ref(rest))?)));
         let Ok((header, content)) = parts else {
             tracing::error!(queue = queue.0, %sequence, position = %at, "unreadable message");
             return None;

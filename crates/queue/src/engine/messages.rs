@@ -5,8 +5,9 @@ use std::time::Duration;
 use tidemill_base::MessageId;
 
 use super::Engine;
-use crate::commands::{ChangeVisibility, Delete, Send};
+use crate::commands::{ChangeVisibility, Delete, Send, Sending};
 use crate::content::Packed;
+use crate::deduplication::Marks;
 use crate::key::QueueId;
 use crate::message::{NewMessage, Sent};
 use crate::receipt::Receipt;
@@ -19,7 +20,9 @@ impl Engine {
         Ok(sent.pop().expect("a message that was sent has an answer"))
     }
 
-    /// Sends messages, all of them or none, in this order. Refuses with [`Refusal::TooLarge`].
+    /// Sends messages, all of them or none, in this order. Those that a FIFO queue was sent
+    /// before, or that repeat one of the call, are not stored. Refuses with
+    /// [`Refusal::TooLarge`].
     pub async fn send_batch(
         &self,
         id: QueueId,
@@ -28,17 +31,26 @@ impl Engine {
         let queue = self.0.number(id)?;
         let prepare = |message: &NewMessage| {
             let id = MessageId::random(&self.0.chance);
-            (Packed::new(id, &message.content), (id, message.delay))
+            let content = &message.content;
+            let group = content.group.as_deref().map(Into::into);
+            let sending = Sending { id, delay: message.delay, group, marks: Marks::of(content) };
+            (Packed::new(id, content), sending)
         };
         let (contents, new): (Vec<_>, Vec<_>) = messages.iter().map(prepare).unzip();
-        let bytes: usize = messages.iter().map(|message| message.content.body.len()).sum();
         let sent = {
             let mut shard = self.0.lock();
             let send = Send { queue, messages: new };
             let sent = self.0.commit(&mut shard, &send, &contents)?;
             if let Ok(queue) = shard.machine.queue_mut(queue) {
-                queue.memory.tally.sent += count(sent.reply.len());
-                queue.memory.tally.sent_bytes += count(bytes);
+                let tally = &mut queue.memory.tally;
+                for (message, sent) in messages.iter().zip(&sent.reply) {
+                    if sent.duplicate {
+                        tally.deduplicated += 1;
+                    } else {
+                        tally.sent += 1;
+                        tally.sent_bytes += count(message.content.body.len());
+                    }
+                }
             }
             self.0.watch(&mut shard, queue);
             sent
@@ -47,8 +59,9 @@ impl Engine {
         Ok(sent.reply)
     }
 
-    /// Deletes messages; an answer a receipt. Any receipt of a message will do, and one that is
-    /// gone already counts as deleted. Refuses single ones with [`Refusal::BadReceipt`].
+    /// Deletes messages; an answer a receipt. On a standard queue any receipt of a message will
+    /// do, and anywhere one that is gone already counts as deleted. Refuses single ones with
+    /// [`Refusal::BadReceipt`] and, on a FIFO queue, [`Refusal::ReceiptExpired`].
     pub async fn delete(
         &self,
         id: QueueId,
@@ -61,8 +74,8 @@ impl Engine {
             let committed = self.0.commit(&mut shard, &delete, &[])?;
             let queue = shard.machine.queue_mut(queue)?;
             queue.memory.tally.deleted += count(committed.reply.deleted);
-            if queue.stock.visible() > 0 && !queue.memory.waiters.is_empty() {
-                // There may be room in flight again.
+            if queue.stock.has_ready() && !queue.memory.waiters.is_empty() {
+                // There may be room in flight again, or a group that waited for this.
                 self.0.attend(&mut shard, delete.queue);
             }
             committed

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tidemill_base::{MessageId, Timestamp};
-use tidemill_journal::{Position, ReadError};
+use tidemill_journal::{Position, ReadError, Record};
 use tokio::sync::oneshot;
 
 use super::messages::count;
@@ -14,6 +13,7 @@ use super::{Engine, Inner};
 use crate::codec::Unreadable;
 use crate::commands::{GiveBack, Take, Taken};
 use crate::content::Packed;
+use crate::deduplication::Mark;
 use crate::key::{QueueId, QueueNumber, Sequence};
 use crate::message::{Content, Delivery, Receive};
 use crate::receipt::Receipt;
@@ -45,7 +45,7 @@ impl Engine {
     /// be handed out is visible again. Refuses with [`Refusal::InFlightLimit`].
     pub async fn receive(&self, id: QueueId, ask: Receive) -> Result<Vec<Delivery>, Error> {
         let queue = self.0.number(id)?;
-        let served = match self.0.begin_receive(queue, ask)? {
+        let served = match self.0.begin_receive(queue, &ask)? {
             Begun::Served(served) => served,
             Begun::Waiting(waiting) => waiting.served().await?,
         };
@@ -113,12 +113,14 @@ impl Inner {
         self.attend(shard, queue);
     }
 
-    fn begin_receive(self: &Arc<Self>, queue: QueueNumber, ask: Receive) -> Result<Begun, Error> {
+    fn begin_receive(self: &Arc<Self>, queue: QueueNumber, ask: &Receive) -> Result<Begun, Error> {
         let mut shard = self.lock();
         let expiring = self.attend(&mut shard, queue);
         let wait = ask.wait.unwrap_or(shard.machine.queue(queue)?.facts.settings.receive_wait);
         let may_wait = !wait.is_zero() && !shard.stopping;
-        let take = Take { queue, max: ask.max, visibility: ask.visibility };
+        let attempt = ask.attempt.as_deref().map(|attempt| Mark::of(&[attempt]));
+        let Receive { max, visibility, .. } = *ask;
+        let take = Take { queue, max, visibility, attempt };
         let nothing = || Committed { reply: Vec::new(), upto: Position::ZERO };
         let committed = if expiring { Ok(nothing()) } else { self.commit(&mut shard, &take, &[]) };
         let Committed { reply: taken, upto } = match committed {
@@ -132,20 +134,20 @@ impl Inner {
             tally.received += count(taken.len());
             return Ok(Begun::Served(Served { taken, upto }));
         }
-        Ok(Begun::Waiting(self.wait_in_line(&mut shard, queue, &ask, wait)?))
+        Ok(Begun::Waiting(self.wait_in_line(&mut shard, &take, wait)?))
     }
 
     fn wait_in_line(
         self: &Arc<Self>,
         shard: &mut Shard,
-        queue: QueueNumber,
-        ask: &Receive,
+        take: &Take,
         wait: Duration,
     ) -> Result<Waiting, Refusal> {
         let deadline = shard.machine.now() + wait;
+        let Take { queue, max, visibility, attempt } = *take;
         let ticket = shard.next_ticket;
         shard.next_ticket = Ticket(ticket.0 + 1);
-        let waiter = Waiter { max: ask.max, visibility: ask.visibility, deadline };
+        let waiter = Waiter { max, visibility, attempt, deadline };
         shard.machine.queue_mut(queue)?.memory.waiters.add(ticket, waiter);
         let (sender, reply) = oneshot::channel();
         shard.replies.insert(ticket, sender);
@@ -189,7 +191,7 @@ impl Inner {
         let mut at = position;
         loop {
             let problem = match self.journal.read(at) {
-                Ok(record) => match unpack(&record.payload) {
+                Ok(record) => match unpack(&record) {
                     Ok(found) => return Some(found),
                     Err(unreadable) => unreadable.to_string(),
                 },
@@ -233,11 +235,11 @@ impl Inner {
     }
 }
 
-fn unpack(payload: &Bytes) -> Result<(MessageId, Content), Unreadable> {
-    if payload.len() < Header::SIZE {
-        return Err(Unreadable::new("message header"));
-    }
-    Packed::read(&payload.slice(Header::SIZE..))?.unpack()
+fn unpack(record: &Record) -> Result<(MessageId, Content), Unreadable> {
+    let (header, content) = Header::read(record.version, &record.payload)?;
+    let (id, content) = Packed::read(&record.payload.slice_ref(content))?.unpack()?;
+    let group = header.group.map(|group| group.as_ref().to_owned()).or(content.group);
+    Ok((id, Content { group, ..content }))
 }
 
 /// Absent if the message was never received.

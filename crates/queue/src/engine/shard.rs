@@ -9,13 +9,14 @@ use tokio::sync::oneshot;
 
 use super::Inner;
 use super::messages::count;
-use crate::commands::{DropOld, Take, Taken};
+use crate::commands::{DropOld, Lapse, Take, Taken};
 use crate::content::Packed;
 use crate::key::QueueNumber;
 use crate::machine::{Command, Machine};
-use crate::record::{Header, Record, VERSION};
+use crate::record::{Header, Record};
 use crate::refusal::{Error, Refusal};
-use crate::waiters::Ticket;
+use crate::stock::Fifo;
+use crate::waiters::{Ticket, Waiter};
 
 /// The state of a shard and who waits for it.
 #[derive(Debug, Default)]
@@ -59,16 +60,19 @@ impl Inner {
     ) -> Result<Committed<C::Reply>, Error> {
         let machine = &mut shard.machine;
         machine.advance(command.queue(), self.clock.now(), self.journal.durable());
-        let room = self.journal.max_payload().as_usize() - Header::SIZE;
-        if contents.iter().any(|content| content.size() > room) {
-            return Err(Refusal::TooLarge.into());
-        }
         let decision = command.decide(machine)?;
         if decision.records.is_empty() {
             // What the answer rests on may still be on its way to the disk.
             return Ok(Committed { reply: decision.reply, upto: self.journal.end() });
         }
         let records = &decision.records;
+        let is_stored = |nth: &usize| C::stores(&decision.reply, *nth);
+        let contents = || (0..contents.len()).filter(is_stored).map(|nth| &contents[nth]);
+        let most = self.journal.max_payload().as_usize();
+        if headers(records).zip(contents()).any(|(one, it)| one.room() + it.size() > most) {
+            return Err(Refusal::TooLarge.into());
+        }
+        let contents = contents();
         let appended = self.journal.append(|group| push_all(group, records, contents))?;
         for (position, record) in appended.value.into_iter().zip(records) {
             machine.apply(position, record);
@@ -87,6 +91,13 @@ impl Inner {
         let Ok(queue) = shard.machine.queue(number) else { return false };
         let retention = queue.facts.settings.retention;
         let is_old = queue.stock.oldest().is_some_and(|sent| sent + retention <= now);
+        let lapses = queue.stock.fifo().and_then(Fifo::lapses);
+        if lapses.is_some_and(|lapses| lapses <= now)
+            && let Err(error) = self.commit(shard, &Lapse { queue: number }, &[])
+        {
+            // A poisoned journal: nothing is sent any more either.
+            tracing::debug!(%error, "a queue does not forget what it was sent");
+        }
         let expiring = is_old && self.drop_old(shard, number);
         if !expiring {
             self.serve(shard, number);
@@ -119,10 +130,11 @@ impl Inner {
     /// Hands what is visible to those who wait, in the order in which they came.
     fn serve(&self, shard: &mut Shard, number: QueueNumber) {
         while let Ok(queue) = shard.machine.queue(number)
-            && queue.stock.visible() > 0
+            && queue.stock.has_ready()
             && let Some((ticket, waiter)) = queue.memory.waiters.first()
         {
-            let take = Take { queue: number, max: waiter.max, visibility: waiter.visibility };
+            let Waiter { max, visibility, attempt, .. } = waiter;
+            let take = Take { queue: number, max, visibility, attempt };
             let served = match self.commit(shard, &take, &[]) {
                 Ok(committed) if committed.reply.is_empty() => return,
                 Ok(Committed { reply, upto }) => Ok(Served { taken: reply, upto }),
@@ -194,13 +206,24 @@ pub(super) fn answer(shard: &mut Shard, ticket: Ticket, served: Result<Served, E
     }
 }
 
-fn push_all(group: &mut Group<'_>, records: &[Record], contents: &[Packed]) -> Vec<Position> {
-    let mut contents = contents.iter();
+/// Those of the messages that are recorded.
+fn headers(records: &[Record]) -> impl Iterator<Item = &Header> {
+    records.iter().filter_map(|record| match record {
+        Record::Message(header) | Record::Moved(header) => Some(header),
+        _ => None,
+    })
+}
+
+fn push_all<'a>(
+    group: &mut Group<'_>,
+    records: &[Record],
+    mut contents: impl Iterator<Item = &'a Packed>,
+) -> Vec<Position> {
     let mut push = |record: &Record| {
         let content = record
             .has_content()
             .then(|| contents.next().expect("a command comes with its messages' contents"));
-        group.push(record.kind(), VERSION, |out| record.write(content, out))
+        group.push(record.kind(), record.version(), |out| record.write(content, out))
     };
     records.iter().map(&mut push).collect()
 }

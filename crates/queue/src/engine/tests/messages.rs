@@ -259,7 +259,7 @@ async fn millions_that_grow_too_old_at_once_do_not_keep_the_lock() {
     bench.send(queue, &["young"]).await;
     let change = SettingsChange { retention: Some(60 * SECOND), ..SettingsChange::default() };
     bench.engine.configure(queue, change).await.unwrap();
-    let left = || bench.engine.0.lock().machine.queue(queue.number).unwrap().stock.visible();
+    let left = || bench.engine.0.lock().machine.queue(queue.number).unwrap().stock.counts().visible;
     assert!(left() > 1000, "{} are left", left());
     // Nobody is given what is too old, and whoever waits gets what is not.
     assert_eq!(bench.take(queue, 10).await, []);

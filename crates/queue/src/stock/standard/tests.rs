@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::codec::Reader;
+use crate::ground::Ground;
+use crate::key::QueueNumber;
+use crate::settings::Settings;
+use crate::stock::Stock;
 
 const DURABLE: Position = Position::from_u64(u64::MAX);
 
@@ -11,14 +15,20 @@ fn at(millis: u64) -> Timestamp {
 
 /// Messages sent a millisecond apart, with these delays in seconds.
 fn stock(delays: &[u16]) -> (Stock, Ground) {
-    let (mut stock, mut ground) = (Stock::default(), Ground::default());
+    let (mut stock, mut ground) = (Stock::new(&Settings::default()), Ground::default());
     ground.start_counting();
     for (number, delay) in (1..).zip(delays) {
         let position = Position::from_u64(number * 1000);
-        let entry = Entry { sequence: Sequence(number), position, sent: at(number), delay: *delay };
-        stock.add(entry, &mut ground);
+        let (queue, sequence, sent) = (QueueNumber(1), Sequence(number), at(number));
+        let header = Header { queue, sequence, sent, delay: *delay, group: None, known: None };
+        stock.add(position, &header, &mut ground);
     }
     (stock, ground)
+}
+
+fn received(number: u64, from: u64, until: u64) -> Received {
+    let (queue, sequences) = (QueueNumber(1), vec![Sequence(number)]);
+    Received { queue, at: at(from), until: at(until), attempt: None, sequences }
 }
 
 fn heads(stock: &Stock) -> Vec<u64> {
@@ -52,7 +62,7 @@ fn a_message_wanted_from_the_middle_leaves_the_order_as_it_was() {
     let (mut stock, mut ground) = stock(&[0, 0, 0, 0]);
     stock.advance(at(100), DURABLE);
     // As when the record of the first two's receive was lost to damage.
-    stock.receive(Sequence(3), at(100), at(500));
+    stock.receive(&received(3, 100, 500));
     assert_eq!(heads(&stock), [1, 2, 4]);
     assert_eq!(stock.counts().in_flight, 1);
     stock.forget(Sequence(2), &mut ground);
@@ -77,14 +87,14 @@ fn a_message_that_moved_stays_visible_and_in_its_place() {
 fn a_view_reads_back_as_the_stock_it_was_taken_of() {
     let (mut stock, mut ground) = stock(&[0, 5, 0, 2, 0, 900, 0]);
     stock.advance(at(2500), Position::from_u64(6001));
-    stock.receive(Sequence(1), at(2500), at(9000));
+    stock.receive(&received(1, 2500, 9000));
     stock.forget(Sequence(3), &mut ground);
     let view = stock.view();
     drop(stock.clear(&mut ground));
     let mut bytes = Vec::new();
     view.write(&mut bytes);
     let mut reader = Reader::new("stock", &bytes);
-    let mut again = Stock::read(&mut reader).unwrap();
+    let mut again = Stock::read(&Settings::default(), true, &mut reader).unwrap();
     reader.finish().unwrap();
     again.advance(at(2500), DURABLE);
     assert_eq!(heads(&again), [5, 7, 4]);
@@ -97,7 +107,7 @@ fn after_the_clock_went_back_what_is_hidden_stays_hidden() {
     let (mut stock, _) = stock(&[0]);
     stock.advance(at(100_000), DURABLE);
     stock.advance(at(50), DURABLE);
-    stock.receive(Sequence(1), at(50), at(500));
+    stock.receive(&received(1, 50, 500));
     assert_eq!(stock.counts().in_flight, 1);
     stock.advance(at(500), DURABLE);
     assert_eq!(heads(&stock), [1]);

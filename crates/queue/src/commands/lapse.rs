@@ -1,0 +1,30 @@
+//! Has a FIFO queue forget what it was sent and asked, once all of that is too old to matter.
+//!
+//! While messages come, each makes the queue forget what is too old by then. After the last one
+//! somebody has to, and it has to be recorded: what is remembered is part of the state.
+
+use crate::key::QueueNumber;
+use crate::machine::{Command, Decision, Machine};
+use crate::record::Record;
+use crate::refusal::Refusal;
+use crate::stock::Fifo;
+
+pub(crate) struct Lapse {
+    pub(crate) queue: QueueNumber,
+}
+
+impl Command for Lapse {
+    type Reply = ();
+
+    fn queue(&self) -> Option<QueueNumber> {
+        Some(self.queue)
+    }
+
+    fn decide(&self, machine: &Machine) -> Result<Decision<()>, Refusal> {
+        let lapses = machine.queue(self.queue)?.stock.fifo().and_then(Fifo::lapses);
+        let (queue, at) = (self.queue, machine.now());
+        let is_due = lapses.is_some_and(|lapses| lapses <= at);
+        let records = if is_due { vec![Record::Lapsed { queue, at }] } else { Vec::new() };
+        Ok(Decision { records, reply: () })
+    }
+}

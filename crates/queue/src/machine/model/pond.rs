@@ -1,0 +1,291 @@
+//! The model: a queue as one list of messages, searched each time. Nothing in it is fast, and all
+//! of it is obvious.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tidemill_base::Timestamp;
+use tidemill_journal::Position;
+
+use crate::commands::Taken;
+use crate::key::{QueueNumber, Sequence};
+use crate::settings::{Discipline, Scope, Settings};
+use crate::stock::Counts;
+
+const FIVE_MINUTES: Duration = Duration::from_mins(5);
+
+/// A message in the model.
+#[derive(Clone, Debug)]
+pub(super) struct Modelled {
+    pub(super) sequence: Sequence,
+    pub(super) position: Position,
+    pub(super) sent: Timestamp,
+    pub(super) delay: u16,
+    pub(super) due: Timestamp,
+    pub(super) receives: u32,
+    pub(super) was_touched: bool,
+    /// In a FIFO queue 0 if it has none.
+    pub(super) group: Option<u64>,
+}
+
+/// A receive that can be repeated.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    attempt: u64,
+    at: Timestamp,
+    until: Timestamp,
+    given: Vec<Sequence>,
+    /// Something else happened to what it was given.
+    is_void: bool,
+}
+
+/// A queue in the model.
+#[derive(Debug)]
+pub(super) struct Pond {
+    pub(super) number: QueueNumber,
+    pub(super) settings: Settings,
+    pub(super) messages: Vec<Modelled>,
+    pub(super) taken: Vec<Taken>,
+    pub(super) purged: Option<Timestamp>,
+    /// What it was sent, by group if that is its scope.
+    remembered: Vec<(Option<u64>, u64, Sequence, Timestamp)>,
+    asked: Vec<Asked>,
+    /// Of each group, when it joined the line or was last served: the longest ago comes first.
+    line: Vec<u64>,
+    last_sent: BTreeMap<u64, Timestamp>,
+    noisy: BTreeSet<u64>,
+    scope: Scope,
+}
+
+impl Pond {
+    pub(super) fn new(number: QueueNumber, settings: Settings) -> Self {
+        Self {
+            number,
+            scope: settings.deduplication_scope,
+            settings,
+            messages: Vec::new(),
+            taken: Vec::new(),
+            purged: None,
+            remembered: Vec::new(),
+            asked: Vec::new(),
+            line: Vec::new(),
+            last_sent: BTreeMap::new(),
+            noisy: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_fifo(&self) -> bool {
+        self.settings.discipline == Discipline::Fifo
+    }
+
+    /// The message that one known by `id` would repeat.
+    pub(super) fn original(&self, group: u64, id: u64, now: Timestamp) -> Option<Sequence> {
+        let group = (self.scope == Scope::Group).then_some(group);
+        let mut recent = self.remembered.iter().rev();
+        let found = recent.find(|it| (it.0, it.1) == (group, id) && it.3 + FIVE_MINUTES > now);
+        found.map(|it| it.2)
+    }
+
+    pub(super) fn remember(&mut self, group: u64, id: u64, sequence: Sequence, now: Timestamp) {
+        let group = (self.scope == Scope::Group).then_some(group);
+        self.remembered.push((group, id, sequence, now));
+    }
+
+    pub(super) fn add(&mut self, message: Modelled) {
+        if let Some(group) = message.group {
+            if !self.line.contains(&group) {
+                self.line.push(group);
+            }
+            self.last_sent.insert(group, message.sent);
+        }
+        self.messages.push(message);
+    }
+
+    pub(super) fn configure(&mut self, settings: Settings, now: Timestamp) {
+        if self.is_fifo() && settings.delay != self.settings.delay {
+            for message in &mut self.messages {
+                if !message.was_touched && message.due > now {
+                    message.due = message.sent + settings.delay;
+                }
+            }
+        }
+        self.settings = settings;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
+        self.remembered.clear();
+        self.asked.clear();
+        self.forget_groups();
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&Modelled) -> bool) {
+        self.messages.retain(keep);
+        self.forget_groups();
+    }
+
+    /// A group that holds nothing is no more.
+    fn forget_groups(&mut self) {
+        let is_there = |group: &u64| self.messages.iter().any(|m| m.group == Some(*group));
+        self.line.retain(is_there);
+        self.last_sent.retain(|group, _| is_there(group));
+        self.noisy.retain(is_there);
+    }
+
+    /// Finds a message that something happens to: no earlier receive can be repeated with it.
+    pub(super) fn touch(&mut self, sequence: Sequence) -> Option<&mut Modelled> {
+        for asked in &mut self.asked {
+            asked.is_void |= asked.given.contains(&sequence);
+        }
+        let found = self.messages.iter_mut().find(|message| message.sequence == sequence)?;
+        found.was_touched = true;
+        Some(found)
+    }
+
+    /// Makes visible later; an earlier receive can still be repeated if that changes nothing.
+    pub(super) fn hide(&mut self, sequence: Sequence, due: Timestamp) {
+        let found = self.messages.iter().find(|message| message.sequence == sequence);
+        if found.is_some_and(|message| message.due != due) {
+            self.touch(sequence);
+        }
+        for message in self.messages.iter_mut().filter(|message| message.sequence == sequence) {
+            message.due = due;
+            message.was_touched = true;
+        }
+    }
+
+    /// What a receive gets.
+    pub(super) fn receive(
+        &mut self,
+        max: usize,
+        until: Timestamp,
+        attempt: Option<u64>,
+        now: Timestamp,
+        durable: Position,
+    ) -> Vec<Modelled> {
+        let attempt = attempt.filter(|_| self.is_fifo());
+        if let Some(given) = attempt.and_then(|attempt| self.repeat(attempt, until, now)) {
+            return given;
+        }
+        let chosen = if self.is_fifo() {
+            self.in_line(max, now, durable)
+        } else {
+            self.fair(max, now, durable)
+        };
+        let given = chosen.iter().map(|sequence| {
+            let message = self.touch(*sequence).unwrap();
+            message.receives += 1;
+            message.due = until;
+            message.clone()
+        });
+        let given: Vec<_> = given.collect();
+        for message in given.iter().filter(|_| self.settings.discipline == Discipline::Fifo) {
+            // Once for each of its messages comes to the same as once.
+            self.line.retain(|group| Some(*group) != message.group);
+            self.line.extend(message.group);
+        }
+        if let Some(attempt) = attempt.filter(|_| !given.is_empty()) {
+            self.asked.retain(|asked| asked.attempt != attempt);
+            self.asked.push(Asked { attempt, at: now, until, given: chosen, is_void: false });
+        }
+        given
+    }
+
+    fn repeat(&mut self, attempt: u64, until: Timestamp, now: Timestamp) -> Option<Vec<Modelled>> {
+        let there: Vec<_> = self.messages.iter().map(|message| message.sequence).collect();
+        let asked = self.asked.iter_mut().find(|asked| asked.attempt == attempt)?;
+        let is_out = asked.until > now && asked.given.iter().all(|one| there.contains(one));
+        if asked.is_void || asked.at + FIVE_MINUTES <= now || !is_out {
+            return None;
+        }
+        asked.until = until;
+        let find = |one: &Sequence| {
+            let message = self.messages.iter_mut().find(|message| message.sequence == *one);
+            let message = message.unwrap();
+            message.due = until;
+            message.clone()
+        };
+        Some(asked.given.iter().map(find).collect())
+    }
+
+    /// Whole groups, each up to its first message that is out or not due.
+    fn in_line(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
+        let of_group = |group: u64| {
+            let all = self.messages.iter().filter(move |message| message.group == Some(group));
+            all.take_while(|m| m.due <= now && m.position < durable).map(|m| m.sequence)
+        };
+        self.line.iter().flat_map(|group| of_group(*group)).take(max).collect()
+    }
+
+    /// The quiet by when they became visible, then of the noisy whoever has fewest in flight.
+    fn fair(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
+        let mut chosen: Vec<Sequence> = Vec::new();
+        while chosen.len() < max {
+            let noise = |message: &Modelled| match message.group {
+                Some(group) if self.noisy.contains(&group) => {
+                    let of_group = |m: &&Modelled| m.group == Some(group);
+                    let all = self.messages.iter().filter(of_group);
+                    1 + all.filter(|m| is_out(m, now) || chosen.contains(&m.sequence)).count()
+                }
+                _ => 0,
+            };
+            let waits = |m: &&Modelled| {
+                m.due <= now && m.position < durable && !chosen.contains(&m.sequence)
+            };
+            let next = self.messages.iter().filter(waits);
+            let next = next.min_by_key(|m| (noise(m), m.due, m.sequence)).map(|m| m.sequence);
+            let Some(next) = next else { break };
+            chosen.push(next);
+        }
+        chosen
+    }
+
+    /// Who is noisy, each time that the queue moves on.
+    pub(super) fn judge(&mut self, now: Timestamp) {
+        if self.is_fifo() {
+            return;
+        }
+        let total = self.messages.iter().filter(|message| is_out(message, now)).count();
+        for (group, last_sent) in &self.last_sent {
+            let of_group = || self.messages.iter().filter(|m| m.group == Some(*group));
+            let out = of_group().filter(|message| is_out(message, now)).count();
+            let waits = of_group().count() > out;
+            let is_loud = out >= 30 && out * 10 > total;
+            let was_noisy = self.noisy.contains(group);
+            if waits && *last_sent + FIVE_MINUTES > now && (is_loud || was_noisy) {
+                self.noisy.insert(*group);
+            } else {
+                self.noisy.remove(group);
+            }
+        }
+    }
+
+    /// What a restart forgets.
+    pub(super) fn restart(&mut self) {
+        self.noisy.clear();
+        for (group, sent) in &mut self.last_sent {
+            let last = self.messages.iter().rfind(|message| message.group == Some(*group));
+            *sent = last.unwrap().sent;
+        }
+    }
+
+    pub(super) fn counts(&self, now: Timestamp, durable: Position) -> Counts {
+        let there = || self.messages.iter().filter(|m| m.position < durable);
+        let visible = || there().filter(|m| m.due <= now);
+        let is_noisy = |m: &&Modelled| m.group.is_some_and(|group| self.noisy.contains(&group));
+        let busy: BTreeSet<_> = there().filter(|m| is_out(m, now)).map(|m| m.group).collect();
+        Counts {
+            visible: visible().count(),
+            in_flight: there().filter(|m| is_out(m, now)).count(),
+            delayed: there().filter(|m| m.due > now && m.receives == 0).count(),
+            oldest: there().map(|m| m.sent).min(),
+            groups_in_flight: if self.is_fifo() { busy.len() } else { 0 },
+            noisy_groups: self.noisy.len(),
+            visible_quiet: visible().filter(|m| !is_noisy(m)).count(),
+        }
+    }
+}
+
+fn is_out(message: &Modelled, now: Timestamp) -> bool {
+    message.due > now && message.receives > 0
+}

@@ -1,0 +1,194 @@
+//! The lists that sections of both kinds of queue are made of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tidemill_base::Timestamp;
+
+use crate::codec::{Put, Reader, Unreadable};
+use crate::groups::{GroupId, GroupPages};
+use crate::key::Sequence;
+use crate::line::Entry;
+use crate::loose::Held;
+use crate::rows::Row;
+
+/// The groups that a section speaks of, numbered from 1 in the order in which it meets them: so it
+/// does not depend on which numbers they have in memory.
+pub(super) struct Met {
+    ids: Vec<GroupId>,
+    numbers: HashMap<GroupId, u64>,
+}
+
+impl Met {
+    /// Meets the groups of the rows, then those of the loose.
+    pub(super) fn with(rows: &[Row], loose: &[Held]) -> Self {
+        let mut met = Self { ids: Vec::new(), numbers: HashMap::new() };
+        let groups = rows.iter().map(|row| row.group);
+        for id in groups.chain(loose.iter().filter_map(|held| held.group)) {
+            if !met.numbers.contains_key(&id) {
+                met.ids.push(id);
+                met.numbers.insert(id, u64::try_from(met.ids.len()).unwrap_or(u64::MAX));
+            }
+        }
+        met
+    }
+
+    /// 0 is no group.
+    fn number(&self, id: Option<GroupId>) -> u64 {
+        id.map_or(0, |id| self.numbers[&id])
+    }
+
+    /// How many, and of each: its name, then what `own` writes of it.
+    pub(super) fn write<G>(
+        &self,
+        groups: &GroupPages<G>,
+        out: &mut Vec<u8>,
+        own: impl Fn(&G, &mut Vec<u8>),
+    ) {
+        out.put_len(self.ids.len());
+        for id in &self.ids {
+            let group = groups.get(*id);
+            out.put_text(&group.name);
+            own(&group.own, out);
+        }
+    }
+}
+
+/// The groups of a section that is read: `enter` makes one of its name and what it reads itself.
+pub(super) fn read_groups(
+    reader: &mut Reader<'_>,
+    mut enter: impl FnMut(Arc<str>, &mut Reader<'_>) -> Result<GroupId, Unreadable>,
+) -> Result<Vec<GroupId>, Unreadable> {
+    (0..reader.len()?)
+        .map(|_| {
+            let name = reader.text()?.into();
+            enter(name, reader)
+        })
+        .collect()
+}
+
+fn read_group(reader: &mut Reader<'_>, groups: &[GroupId]) -> Result<Option<GroupId>, Unreadable> {
+    let number = usize::try_from(reader.varint()?).map_err(|_| reader.bad())?;
+    match number.checked_sub(1) {
+        None => Ok(None),
+        Some(index) => groups.get(index).copied().map(Some).ok_or_else(|| reader.bad()),
+    }
+}
+
+/// A line: how many, and of each: sequence and time sent as distances from the one before, where
+/// its record is, its delay (varints).
+pub(super) fn write_entries(count: usize, entries: impl Iterator<Item = Entry>, out: &mut Vec<u8>) {
+    out.put_len(count);
+    let (mut sequence, mut sent) = (0, 0);
+    for entry in entries {
+        out.put_varint(entry.sequence.0 - sequence);
+        // The clock may have gone back.
+        out.put_varint(entry.sent.as_millis().wrapping_sub(sent));
+        out.put_varint(entry.position.as_u64());
+        out.put_varint(entry.delay.into());
+        (sequence, sent) = (entry.sequence.0, entry.sent.as_millis());
+    }
+}
+
+/// `push` says whether the entry is where no other is.
+pub(super) fn read_entries(
+    reader: &mut Reader<'_>,
+    mut push: impl FnMut(&Entry) -> bool,
+) -> Result<(), Unreadable> {
+    let (mut sequence, mut sent) = (Sequence(0), 0_u64);
+    for _ in 0..reader.len()? {
+        sequence = reader.next_sequence(sequence)?;
+        sent = sent.wrapping_add(reader.varint()?);
+        let is_new = push(&Entry {
+            sequence,
+            sent: Timestamp::from_millis(sent),
+            position: reader.position()?,
+            delay: u16::try_from(reader.varint()?).map_err(|_| reader.bad())?,
+        });
+        if !is_new {
+            return Err(reader.bad());
+        }
+    }
+    Ok(())
+}
+
+/// Rows: how many, and of each: sequence and time sent as distances from the one before, where its
+/// record is, its group (varints).
+pub(super) fn write_rows(rows: &[Row], met: &Met, out: &mut Vec<u8>) {
+    out.put_len(rows.len());
+    let (mut sequence, mut sent) = (0, 0);
+    for row in rows {
+        out.put_varint(row.sequence.0 - sequence);
+        out.put_varint(row.sent.as_millis().wrapping_sub(sent));
+        out.put_varint(row.position.as_u64());
+        out.put_varint(met.number(Some(row.group)));
+        (sequence, sent) = (row.sequence.0, row.sent.as_millis());
+    }
+}
+
+/// `push` says whether the row is where no other is.
+pub(super) fn read_rows(
+    reader: &mut Reader<'_>,
+    groups: &[GroupId],
+    mut push: impl FnMut(Row) -> bool,
+) -> Result<(), Unreadable> {
+    let (mut sequence, mut sent) = (Sequence(0), 0_u64);
+    for _ in 0..reader.len()? {
+        sequence = reader.next_sequence(sequence)?;
+        sent = sent.wrapping_add(reader.varint()?);
+        let row = Row {
+            sequence,
+            sent: Timestamp::from_millis(sent),
+            position: reader.position()?,
+            group: read_group(reader, groups)?.ok_or_else(|| reader.bad())?,
+        };
+        if !push(row) {
+            return Err(reader.bad());
+        }
+    }
+    Ok(())
+}
+
+/// The loose: how many, and of each: sequence as a distance, where its record is, when it was
+/// sent, when it is due, its group or 0, how often it was received and, if it was, when first
+/// (varints).
+pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
+    out.put_len(all.len());
+    let mut sequence = 0;
+    for held in all {
+        out.put_varint(held.sequence.0 - sequence);
+        out.put_varint(held.position.as_u64());
+        out.put_varint(held.sent.as_millis());
+        out.put_varint(held.due.as_millis());
+        out.put_varint(met.number(held.group));
+        out.put_varint(held.receives.into());
+        if held.receives > 0 {
+            out.put_varint(held.first_received.as_millis());
+        }
+        sequence = held.sequence.0;
+    }
+}
+
+/// `groups` are absent in a section that knows none; `insert` says whether the message is where
+/// no other is.
+pub(super) fn read_held(
+    reader: &mut Reader<'_>,
+    groups: Option<&[GroupId]>,
+    mut insert: impl FnMut(Held) -> bool,
+) -> Result<(), Unreadable> {
+    let mut sequence = Sequence(0);
+    for _ in 0..reader.len()? {
+        sequence = reader.next_sequence(sequence)?;
+        let position = reader.position()?;
+        let sent = Timestamp::from_millis(reader.varint()?);
+        let due = Timestamp::from_millis(reader.varint()?);
+        let group = groups.map_or(Ok(None), |groups| read_group(reader, groups))?;
+        let receives = u32::try_from(reader.varint()?).map_err(|_| reader.bad())?;
+        let first_received =
+            if receives > 0 { Timestamp::from_millis(reader.varint()?) } else { Timestamp::NEVER };
+        if !insert(Held { sequence, position, sent, due, receives, group, first_received }) {
+            return Err(reader.bad());
+        }
+    }
+    Ok(())
+}

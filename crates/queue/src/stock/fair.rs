@@ -1,0 +1,328 @@
+//! The groups of a standard queue, and whose turn it is: a group that takes more than its share
+//! waits while others have something, however much of it is waiting.
+//!
+//! A group is *noisy* from when it has more than a tenth of all that is in flight, and at least 30
+//! messages of its own, until nothing of it waits any more or it was sent nothing for five minutes.
+//! The others are *quiet*; they, and messages of no group, always come first. Who is noisy is judged
+//! when the queue moves on, from what is recorded, and is not itself recorded: which messages a
+//! receive was given is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_base::Timestamp;
+
+use crate::groups::{GroupId, GroupPages, Groups};
+use crate::key::Sequence;
+use crate::loose::{Held, Loose};
+use crate::rows::{Row, Rows};
+
+/// A group with fewer in flight is quiet.
+const NOISY_FROM: usize = 30;
+/// A group with at most this part of what is in flight is quiet.
+const SHARE_PERCENT: usize = 10;
+/// A noisy group that was sent nothing for so long is quiet.
+const QUIET_AFTER: Duration = Duration::from_mins(5);
+
+/// When a group's next message has its turn: the smallest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// 0 if the group is quiet; else one more than it has in flight.
+    noise: usize,
+    due: Timestamp,
+    sequence: Sequence,
+}
+
+/// What is kept of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    /// Where it stands among those that have something visible.
+    rank: Option<Rank>,
+    /// How many of its messages were received before and are visible again.
+    shown: usize,
+    last_sent: Timestamp,
+    is_noisy: bool,
+}
+
+/// The messages that have a group, but for what is loose: that is with all others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fair {
+    groups: Groups<Share>,
+    /// Never received, and visible.
+    pub(super) rows: Rows,
+    /// The loose that are visible.
+    shown: BTreeSet<(GroupId, Timestamp, Sequence)>,
+    ready: BTreeSet<(Rank, GroupId)>,
+    /// Groups with [`NOISY_FROM`] or more in flight.
+    in_flight: BTreeSet<(usize, GroupId)>,
+    /// By when they were last sent something.
+    noisy: BTreeSet<(Timestamp, GroupId)>,
+    /// Noisy groups of which less waits than when they were last judged.
+    drained: BTreeSet<GroupId>,
+}
+
+impl Rank {
+    /// Of a message that has no group, or a quiet one.
+    pub(super) fn quiet(held: &Held) -> Self {
+        Self { noise: 0, due: held.due, sequence: held.sequence }
+    }
+}
+
+impl Fair {
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub(super) fn pages(&self) -> &GroupPages<Share> {
+        self.groups.pages()
+    }
+
+    /// The group of this name. It must not stay without messages.
+    pub(super) fn declare(&mut self, name: &Arc<str>) -> GroupId {
+        let last_sent = Timestamp::EPOCH;
+        let begin = || Share { rank: None, shown: 0, last_sent, is_noisy: false };
+        self.groups.enter(name, begin)
+    }
+
+    /// Whether each group has a message: so it is unless a section says otherwise.
+    pub(super) fn is_sound(&self) -> bool {
+        self.groups.ids().all(|id| self.groups.get(id).members > 0)
+    }
+
+    /// A message comes to be, in the group of this name.
+    pub(super) fn enter(&mut self, name: &Arc<str>, sent: Timestamp) -> GroupId {
+        let id = self.declare(name);
+        self.restore(id, sent);
+        id
+    }
+
+    /// A message comes to be, in a group that is there.
+    pub(super) fn restore(&mut self, id: GroupId, sent: Timestamp) {
+        let group = self.groups.get_mut(id);
+        group.members += 1;
+        let before = std::mem::replace(&mut group.own.last_sent, sent);
+        if group.own.is_noisy {
+            self.noisy.remove(&(before, id));
+            self.noisy.insert((sent, id));
+        }
+    }
+
+    /// A message is no more.
+    pub(super) fn leave(&mut self, id: GroupId) {
+        let group = self.groups.get_mut(id);
+        group.members -= 1;
+        let (is_last, is_noisy) = (group.members == 0, group.own.is_noisy);
+        if is_last {
+            self.noisy.remove(&(self.groups.get(id).own.last_sent, id));
+            self.drained.remove(&id);
+            self.groups.remove(id);
+        } else if is_noisy {
+            self.drained.insert(id);
+        }
+    }
+
+    pub(super) fn push(&mut self, row: &Row) {
+        let group = self.groups.get_mut(row.group);
+        self.rows.push(row, &mut group.chain);
+        self.rank(row.group);
+    }
+
+    /// Takes out a row. Those of its group before it, if there are any, go to `before`: only
+    /// where damage took records out of the log can that be.
+    pub(super) fn take(&mut self, sequence: Sequence, mut before: impl FnMut(Row)) -> Option<Row> {
+        let id = self.rows.get(sequence)?.group;
+        let chain = &mut self.groups.get_mut(id).chain;
+        let mut row = self.rows.pop(chain)?;
+        while row.sequence != sequence {
+            before(row);
+            row = self.rows.pop(chain)?;
+        }
+        self.rank(id);
+        Some(row)
+    }
+
+    /// A loose message is visible.
+    pub(super) fn show(&mut self, id: GroupId, held: &Held) {
+        self.shown.insert((id, held.due, held.sequence));
+        self.groups.get_mut(id).own.shown += 1;
+        self.rank(id);
+    }
+
+    /// It is so no more.
+    pub(super) fn cover(&mut self, id: GroupId, held: &Held) {
+        self.shown.remove(&(id, held.due, held.sequence));
+        self.groups.get_mut(id).own.shown -= 1;
+        self.rank(id);
+    }
+
+    /// Somebody has a message.
+    pub(super) fn fly(&mut self, id: GroupId) {
+        let before = self.groups.get(id).in_flight;
+        self.set_in_flight(id, before, before + 1);
+        if self.groups.get(id).own.is_noisy {
+            self.drained.insert(id);
+        }
+    }
+
+    /// Somebody has it no more.
+    pub(super) fn land(&mut self, id: GroupId) {
+        let before = self.groups.get(id).in_flight;
+        self.set_in_flight(id, before, before - 1);
+    }
+
+    fn set_in_flight(&mut self, id: GroupId, before: usize, after: usize) {
+        self.groups.get_mut(id).in_flight = after;
+        if before >= NOISY_FROM {
+            self.in_flight.remove(&(before, id));
+        }
+        if after >= NOISY_FROM {
+            self.in_flight.insert((after, id));
+        }
+        self.rank(id);
+    }
+
+    /// Finds a group its place again.
+    fn rank(&mut self, id: GroupId) {
+        let group = self.groups.get(id);
+        let shown = self.shown.range((id, Timestamp::EPOCH, Sequence(0))..).next();
+        let shown = shown.filter(|(of, ..)| *of == id).map(|(_, due, sequence)| (*due, *sequence));
+        let row = group.chain.first().and_then(|first| self.rows.get(first));
+        let waits = row.map(|row| (row.sent, row.sequence));
+        let noise = if group.own.is_noisy { 1 + group.in_flight } else { 0 };
+        let rank = shown.into_iter().chain(waits).min();
+        let rank = rank.map(|(due, sequence)| Rank { noise, due, sequence });
+        if rank != group.own.rank {
+            let before = std::mem::replace(&mut self.groups.get_mut(id).own.rank, rank);
+            if let Some(before) = before {
+                self.ready.remove(&(before, id));
+            }
+            if let Some(rank) = rank {
+                self.ready.insert((rank, id));
+            }
+        }
+    }
+
+    /// Judges who is noisy, when `total` messages are in flight.
+    pub(super) fn judge(&mut self, now: Timestamp, total: usize) {
+        while let Some(id) = self.drained.pop_first() {
+            let group = self.groups.get(id);
+            if group.members == group.in_flight {
+                self.set_noisy(id, false);
+            }
+        }
+        while let Some((last_sent, id)) = self.noisy.first().copied()
+            && last_sent + QUIET_AFTER <= now
+        {
+            self.set_noisy(id, false);
+        }
+        // At most nine have more than a tenth.
+        let mut louder = Vec::new();
+        for (count, id) in self.in_flight.iter().rev() {
+            if count * 100 <= total * SHARE_PERCENT {
+                break;
+            }
+            let group = self.groups.get(*id);
+            let is_active = group.own.last_sent + QUIET_AFTER > now;
+            if !group.own.is_noisy && is_active && group.members > group.in_flight {
+                louder.push(*id);
+            }
+        }
+        for id in louder {
+            self.set_noisy(id, true);
+        }
+    }
+
+    fn set_noisy(&mut self, id: GroupId, is_noisy: bool) {
+        let share = &mut self.groups.get_mut(id).own;
+        share.is_noisy = is_noisy;
+        let key = (share.last_sent, id);
+        if is_noisy {
+            self.noisy.insert(key);
+        } else {
+            self.noisy.remove(&key);
+        }
+        self.rank(id);
+    }
+
+    /// Recovery's end: forgets who was noisy, and takes from `sent` when each was last sent
+    /// something: every message that has a group, in the order of sending.
+    pub(super) fn recovered(&mut self, sent: &BTreeMap<GroupId, Timestamp>) {
+        let noisy: Vec<_> = self.noisy.iter().map(|(_, id)| *id).collect();
+        for id in noisy {
+            self.set_noisy(id, false);
+        }
+        for (id, sent) in sent {
+            self.groups.get_mut(*id).own.last_sent = *sent;
+        }
+    }
+
+    pub(super) fn noisy_groups(&self) -> usize {
+        self.noisy.len()
+    }
+
+    /// How many visible messages noisy groups have.
+    pub(super) fn visible_noisy(&self) -> usize {
+        let groups = self.noisy.iter().map(|(_, id)| self.groups.get(*id));
+        groups.map(|group| group.chain.len() + group.own.shown).sum()
+    }
+
+    /// The visible messages of a group, in their order.
+    fn of<'a>(&'a self, id: GroupId, loose: &'a Loose) -> impl Iterator<Item = Held> + 'a {
+        let shown = self.shown.range((id, Timestamp::EPOCH, Sequence(0))..);
+        let shown = shown.take_while(move |(of, ..)| *of == id);
+        let mut shown = shown.filter_map(|(_, _, sequence)| loose.get(*sequence)).peekable();
+        let mut rows = self.rows.chain(&self.groups.get(id).chain).map(Held::from).peekable();
+        std::iter::from_fn(move || match (shown.peek(), rows.peek()) {
+            (Some(one), Some(other)) if (one.due, one.sequence) > (other.due, other.sequence) => {
+                rows.next()
+            }
+            (Some(_), _) => shown.next().copied(),
+            (None, _) => rows.next(),
+        })
+    }
+
+    pub(super) fn turns<'a>(&'a self, loose: &'a Loose) -> Turns<'a> {
+        Turns { fair: self, loose, ready: self.ready.iter().peekable(), begun: Vec::new() }
+    }
+}
+
+/// What a group has left.
+type Left<'a> = Peekable<Box<dyn Iterator<Item = Held> + 'a>>;
+
+/// Messages in the order in which groups have their turns. Each one that is taken counts as in
+/// flight for the turns after it; who is noisy stays as it is.
+pub(super) struct Turns<'a> {
+    fair: &'a Fair,
+    loose: &'a Loose,
+    ready: Peekable<std::collections::btree_set::Iter<'a, (Rank, GroupId)>>,
+    /// Groups that had a turn, and what they have left.
+    begun: Vec<(Rank, Left<'a>)>,
+}
+
+impl Turns<'_> {
+    pub(super) fn peek(&mut self) -> Option<Rank> {
+        let begun = self.begun.iter().map(|(rank, _)| *rank).min();
+        begun.into_iter().chain(self.ready.peek().map(|(rank, _)| *rank)).min()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Held> {
+        let rank = self.peek()?;
+        let begun = self.begun.iter().position(|(other, _)| *other == rank);
+        let mut left = if let Some(index) = begun {
+            self.begun.swap_remove(index).1
+        } else {
+            let (_, id) = self.ready.next()?;
+            let all: Box<dyn Iterator<Item = Held> + '_> = Box::new(self.fair.of(*id, self.loose));
+            all.peekable()
+        };
+        let next = left.next();
+        if let Some(after) = left.peek() {
+            let noise = if rank.noise == 0 { 0 } else { rank.noise + 1 };
+            let rank = Rank { noise, ..Rank::quiet(after) };
+            self.begun.push((rank, left));
+        }
+        next
+    }
+}
