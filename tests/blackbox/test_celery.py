@@ -23,6 +23,7 @@ class Jobs:
     """The application of `tests/clients/celery`, with queues and a file of its own."""
 
     def __init__(self, service, folder, broker="sqs://"):
+        self.service = service
         self.folder = folder
         self.file = folder / "lines"
         self.file.touch()
@@ -65,13 +66,22 @@ class Jobs:
             until(lambda: "ready." in log.read_text() or ended(worker, log), "the worker is ready")
             yield worker
         finally:
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGTERM)
-                try:
-                    worker.wait(timeout=30)
-                except subprocess.TimeoutExpired:
+            try:
+                self.stop(worker)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(worker.pid, signal.SIGKILL)
-                    raise
+
+    def stop(self, worker):
+        """Asks a worker to end. It may wait for its last poll, which ends when its time is over."""
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGTERM)
+
+        def gone():
+            self.service.advance("1s")
+            return worker.poll() is not None
+
+        until(gone, "the worker ends")
 
     def lines(self):
         return self.file.read_text().splitlines()

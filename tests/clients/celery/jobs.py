@@ -16,7 +16,7 @@ app.conf.update(
         "region": "us-east-1",
         "queue_name_prefix": os.environ["JOBS_PREFIX"],
         "visibility_timeout": 60,
-        "wait_time_seconds": 20,
+        "wait_time_seconds": 1,
         "polling_interval": 0,
         **ast.literal_eval(os.environ.get("JOBS_OPTIONS", "{}")),
     },

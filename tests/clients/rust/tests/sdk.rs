@@ -1,6 +1,9 @@
-//! AWS's Rust SDK against the service that AWS_ENDPOINT_URL names: what it sends it gets back, and
-//! what it is refused is one of its own typed errors. The SDK checks the MD5 of nothing, so the
+//! AWS's Rust SDK against the service that `AWS_ENDPOINT_URL` names: what it sends it gets back,
+//! and what it is refused is one of its own typed errors. The SDK checks the MD5 of nothing, so the
 //! tests compare those of the two sides.
+
+use std::error::Error;
+use std::fmt::Debug;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sqs::operation::create_queue::CreateQueueError;
@@ -150,10 +153,10 @@ async fn queues_are_listed_page_by_page_found_tagged_emptied_and_deleted() {
 }
 
 /// What the service refused, as the operation's own error.
-fn refusal<T: std::fmt::Debug, E>(answer: Result<T, SdkError<E>>) -> E {
+fn refusal<T: Debug, E: Error + 'static>(answer: Result<T, SdkError<E>>) -> E {
     match answer {
         Err(SdkError::ServiceError(error)) => error.into_err(),
-        Err(_) => panic!("the call got no proper answer"),
+        Err(other) => panic!("the call got no proper answer: {other}"),
         Ok(answer) => panic!("the call was answered: {answer:?}"),
     }
 }
