@@ -56,3 +56,18 @@ def queue(sqs):
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     yield url
     sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def make_queue(sqs):
+    """Makes queues of the test's own: `make_queue(".fifo", FifoQueue="true")`."""
+    made = []
+
+    def make(suffix="", **attributes):
+        name = f"queue-{next(_numbers)}{suffix}"
+        made.append(sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+        return made[-1]
+
+    yield make
+    for url in made:
+        sqs.delete_queue(QueueUrl=url)
