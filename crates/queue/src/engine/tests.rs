@@ -2,6 +2,8 @@
 //! moved by hand.
 
 mod administration;
+mod fair;
+mod fifo;
 mod housekeeping;
 mod messages;
 mod recovery;
