@@ -8,6 +8,7 @@ mod administer;
 mod housekeeping;
 mod look;
 mod messages;
+mod moves;
 mod open;
 mod receive;
 mod shard;
@@ -65,6 +66,8 @@ struct Inner {
     names: RwLock<HashMap<QueueKey, QueueId>>,
     /// The timer has an earlier deadline.
     rearmed: Notify,
+    /// A move began, or a manual clock was moved.
+    moves: Notify,
     /// The log went on to another segment.
     segment_full: Notify,
     /// The segment that the watermark was in when it last moved.

@@ -17,6 +17,8 @@ mod line;
 mod loose;
 mod machine;
 mod message;
+mod moves;
+mod passage;
 mod queue;
 mod receipt;
 mod record;
@@ -36,6 +38,7 @@ pub use message::{
     Attribute, AttributeValue, Content, Delivery, Digest, NewMessage, Peeked, Receive, Sent,
     Standing,
 };
+pub use moves::{Move, MoveFailure, MoveId, MoveStatus};
 pub use queue::Tally;
 pub use receipt::Receipt;
 pub use redrive::{DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG, Redrive, RedriveAllow};

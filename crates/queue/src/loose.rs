@@ -12,6 +12,7 @@ use tidemill_journal::Position;
 use crate::groups::GroupId;
 use crate::key::Sequence;
 use crate::line::Entry;
+use crate::passage::{CarryReason, Passage};
 use crate::rows::Row;
 
 /// A page covers 64 sequences.
@@ -30,6 +31,8 @@ pub(crate) struct Held {
     pub(crate) group: Option<GroupId>,
     /// When it was first received; `Timestamp::NEVER` if it was not.
     pub(crate) first_received: Timestamp,
+    /// How it came here, if it came from another queue.
+    pub(crate) passage: Option<Passage>,
 }
 
 impl From<Entry> for Held {
@@ -42,6 +45,7 @@ impl From<Entry> for Held {
             receives: 0,
             group: None,
             first_received: Timestamp::NEVER,
+            passage: None,
         }
     }
 }
@@ -50,12 +54,26 @@ impl From<Row> for Held {
     fn from(row: Row) -> Self {
         let Row { sequence, position, sent, group } = row;
         let first_received = Timestamp::NEVER;
-        let group = Some(group);
-        Self { sequence, position, sent, due: sent, receives: 0, group, first_received }
+        let (group, passage) = (Some(group), None);
+        Self { sequence, position, sent, due: sent, receives: 0, group, first_received, passage }
     }
 }
 
 impl Held {
+    /// From when on its age counts: it is too old at the queue's retention after that. What was
+    /// too old when it came begins anew.
+    pub(crate) fn ages_from(&self) -> Timestamp {
+        match self.passage {
+            Some(Passage { why: CarryReason::TooOld, at, .. }) => at,
+            _ => self.sent,
+        }
+    }
+
+    /// When it came into its queue.
+    pub(crate) fn came(&self) -> Timestamp {
+        self.passage.map_or(self.sent, |passage| passage.at)
+    }
+
     /// As it is once it was handed out.
     pub(crate) fn received(self, at: Timestamp, until: Timestamp) -> Self {
         let first_received = self.first_received.min(at);
@@ -246,6 +264,7 @@ mod tests {
             receives,
             group: None,
             first_received: Timestamp::NEVER,
+            passage: None,
         }
     }
 

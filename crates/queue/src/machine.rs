@@ -120,6 +120,28 @@ impl Machine {
             .filter_map(|(_, number)| self.queues.get(number))
     }
 
+    /// Where dead letters of `queue` go, if there is a queue that can take them, and after how
+    /// many receives.
+    pub(crate) fn dead_letter_target(&self, queue: &Queue) -> Option<(&Queue, u32)> {
+        let redrive = queue.facts.settings.redrive.as_ref()?;
+        let target = self.find(&redrive.target)?;
+        let is_alike = target.facts.settings.discipline == queue.facts.settings.discipline;
+        let is_other = target.facts.number != queue.facts.number;
+        (is_alike && is_other).then_some((target, redrive.max_receives))
+    }
+
+    /// The queues whose dead letters go to the one that is called `key`, in order of their keys.
+    pub(crate) fn dead_letter_sources<'a>(
+        &'a self,
+        key: &'a QueueKey,
+    ) -> impl Iterator<Item = &'a QueueKey> + 'a {
+        let queues = self.by_key.values().filter_map(|number| self.queues.get(number));
+        let leaves_there = |queue: &&Queue| {
+            queue.facts.settings.redrive.as_ref().is_some_and(|redrive| redrive.target == *key)
+        };
+        queues.filter(leaves_there).map(|queue| &queue.facts.key)
+    }
+
     /// Until when `key` may not be used again.
     pub(crate) fn reserved_until(&self, key: &QueueKey) -> Option<Timestamp> {
         self.removed.get(key).map(|removed| *removed + REMOVAL_PAUSE)
@@ -141,7 +163,9 @@ impl Machine {
     /// Moves the state by a record that was appended at `position`.
     pub(crate) fn apply(&mut self, position: Position, record: &Record) {
         self.apply_to_shard(position, record);
-        self.apply_to_queue(position, record);
+        for number in [record.queue(), record.target()].into_iter().flatten() {
+            self.apply_to_queue(number, position, record);
+        }
     }
 
     fn apply_to_shard(&mut self, position: Position, record: &Record) {
@@ -168,8 +192,8 @@ impl Machine {
         self.next_queue = self.next_queue.max(QueueNumber(number.0.saturating_add(1)));
     }
 
-    fn apply_to_queue(&mut self, position: Position, record: &Record) {
-        let Some(number) = record.queue() else { return };
+    /// Moves one of the queues that a record is about.
+    fn apply_to_queue(&mut self, number: QueueNumber, position: Position, record: &Record) {
         if let Record::Created(created) = record {
             // A removed queue may live again for a part of recovery, after a newer one of its name.
             let named = self.by_key.entry(created.key.clone()).or_insert(number);
@@ -222,15 +246,26 @@ impl Machine {
         if at >= self.section {
             self.apply_to_shard(at, &record);
         }
-        let Some(number) = record.queue() else { return Ok(()) };
+        for number in [record.queue(), record.target()].into_iter().flatten() {
+            self.fold_into_queue(number, at, &record)?;
+        }
+        Ok(())
+    }
+
+    fn fold_into_queue(
+        &mut self,
+        number: QueueNumber,
+        at: Position,
+        record: &Record,
+    ) -> Result<(), Unreadable> {
         let covered = self.queues.get(&number).and_then(|queue| queue.memory.coverage.section);
         if covered.is_some_and(|covered| at < covered) {
             return Ok(());
         }
-        self.check_order(number, &record)?;
-        self.apply_to_queue(at, &record);
+        self.check_order(number, record)?;
+        self.apply_to_queue(number, at, record);
         self.remains.clear();
-        if record.has_content()
+        if (record.has_content() || record.target() == Some(number))
             && let Some(queue) = self.queues.get_mut(&number)
         {
             // What is read back from the log is durable.
@@ -246,6 +281,9 @@ impl Machine {
             Record::Created(_) => true,
             Record::Message(header) => {
                 header.sequence < queue.facts.next || header.sequence.0 == u64::MAX
+            }
+            Record::Carried(carried) => {
+                carried.target == number && carried.first < queue.facts.next
             }
             _ => false,
         };

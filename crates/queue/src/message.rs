@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill_base::{MessageId, Timestamp};
 
-use crate::key::Sequence;
+use crate::key::{QueueKey, Sequence};
 use crate::receipt::Receipt;
 
 /// An MD5 digest. The caller computes it for its reply; we keep it for later ones.
@@ -110,6 +110,8 @@ pub struct Delivery {
     pub first_received: Timestamp,
     /// When it was sent.
     pub sent: Timestamp,
+    /// The queue that it came from, if it is here as a dead letter of another.
+    pub source: Option<QueueKey>,
     /// What it says.
     pub content: Content,
 }
@@ -146,6 +148,8 @@ pub struct Peeked {
     pub first_received: Option<Timestamp>,
     /// When it was sent.
     pub sent: Timestamp,
+    /// The queue that it came from, if it is here as a dead letter of another.
+    pub source: Option<QueueKey>,
     /// What it says.
     pub content: Content,
 }

@@ -1,5 +1,6 @@
 //! A queue: what is recorded of it, and what is merely remembered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_base::Timestamp;
@@ -8,7 +9,9 @@ use tidemill_journal::Position;
 use crate::codec::{Put, Reader, Unreadable};
 use crate::ground::Ground;
 use crate::key::{QueueKey, QueueNumber, Sequence};
-use crate::record::{Created, Header, Record, put_key, read_key};
+use crate::moves::Moves;
+use crate::record::{Carried, Created, Header, Record, put_key, read_key};
+use crate::redrive::{DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG};
 use crate::settings::{Settings, Tags};
 use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
 use crate::stock::{Fifo, Stock, StockView};
@@ -36,6 +39,17 @@ pub(crate) struct Facts {
     pub(crate) purged: Option<Timestamp>,
     /// The sequence that the next message gets.
     pub(crate) next: Sequence,
+    /// What the queues are called that messages here came from. Some may be gone.
+    pub(crate) sources: Arc<BTreeMap<QueueNumber, QueueKey>>,
+    /// The moves of messages from here to elsewhere.
+    pub(crate) moves: Arc<Moves>,
+}
+
+impl Facts {
+    /// Whether messages that grow too old go to the dead-letter queue, if there is one.
+    pub(crate) fn keeps_expired(&self) -> bool {
+        self.tags.get(DEAD_LETTER_EXPIRED_TAG).is_some_and(|value| value == DEAD_LETTER_EXPIRED)
+    }
 }
 
 /// What a process knows of a queue, and the next one need not.
@@ -143,6 +157,8 @@ impl Queue {
             modified: created.at,
             purged: None,
             next: Sequence(1),
+            sources: Arc::default(),
+            moves: Arc::default(),
         };
         let stock = Stock::new(&created.settings);
         Self { facts, stock, memory: Memory::default() }
@@ -203,8 +219,40 @@ impl Queue {
                     self.stock.forget(*one, ground);
                 }
             }
+            Record::Carried(carried) if carried.source == self.facts.number => {
+                for one in &carried.messages {
+                    self.stock.forget(one.sequence, ground);
+                }
+            }
+            Record::Carried(carried) => self.take_in(position, carried, ground),
+            Record::Redriven { number, sequences, .. } => {
+                for one in sequences {
+                    self.stock.forget(*one, ground);
+                }
+                Arc::make_mut(&mut self.facts.moves).count(*number, sequences.len());
+            }
+            Record::MoveBegan { plan, .. } => Arc::make_mut(&mut self.facts.moves).begin(plan),
+            Record::MoveEnded { at, number, status, .. } => {
+                Arc::make_mut(&mut self.facts.moves).end(*number, *at, *status);
+            }
         }
         None
+    }
+
+    /// Takes in messages that the record at `position` carries here.
+    fn take_in(&mut self, position: Position, carried: &Carried, ground: &mut Ground) {
+        debug_assert!(carried.first >= self.facts.next, "sequences ascend");
+        if self.stock.is_empty() {
+            // Nothing here speaks of the former ones any more.
+            self.facts.sources = Arc::default();
+        }
+        if self.facts.sources.get(&carried.source) != Some(&carried.key) {
+            Arc::make_mut(&mut self.facts.sources).insert(carried.source, carried.key.clone());
+        }
+        for arrival in carried.arriving() {
+            self.stock.arrive(position, &arrival, ground);
+        }
+        self.facts.next = carried.end().expect("was looked at before it was recorded");
     }
 
     fn add(&mut self, position: Position, header: &Header, ground: &mut Ground) {
@@ -219,8 +267,8 @@ impl Queue {
         let due = waiting.and_then(|_| self.stock.next_due());
         // Messages that grow too old in the same second go together.
         let retention = self.facts.settings.retention;
-        let too_old = self.stock.oldest_to_be().map(|sent| {
-            Timestamp::from_millis((sent + retention).as_millis().saturating_add(999) / 1000 * 1000)
+        let too_old = self.stock.ages_from_to_be().map(|from| {
+            Timestamp::from_millis((from + retention).as_millis().saturating_add(999) / 1000 * 1000)
         });
         let lapses = self.stock.fifo().and_then(Fifo::lapses);
         [waiting, due, too_old, lapses].into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
@@ -237,7 +285,7 @@ impl Queue {
         if !(1..=SECTION_VERSION).contains(&version) {
             return Err(Unreadable::new(format!("queue section of version {version}")));
         }
-        let facts = Facts {
+        let mut facts = Facts {
             number: reader.queue()?,
             key: read_key(&mut reader)?,
             settings: Arc::new(read_settings(&mut reader)?),
@@ -246,7 +294,13 @@ impl Queue {
             modified: reader.time()?,
             purged: Some(reader.time()?).filter(|at| *at != Timestamp::NEVER),
             next: Sequence(reader.varint()?),
+            sources: Arc::default(),
+            moves: Arc::default(),
         };
+        if version > 1 {
+            facts.sources = Arc::new(read_sources(&mut reader)?);
+            facts.moves = Arc::new(Moves::read(&mut reader)?);
+        }
         let stock = Stock::read(&facts.settings, version > 1, &mut reader)?;
         reader.finish()?;
         Ok(Self { facts, stock, memory: Memory::default() })
@@ -254,12 +308,13 @@ impl Queue {
 }
 
 /// The version of a queue's section. To change the layout: count up, and keep reading the older.
-/// Version 1 had no groups.
+/// Version 1 had no groups, no sources and no moves.
 const SECTION_VERSION: u8 = 2;
 
 impl QueueView {
     /// Layout: version (u8), number, key, settings, tags, created, modified, purged (u64 ms, all
-    /// ones for never), next sequence (varint), the stock.
+    /// ones for never), next sequence (varint), how many sources and of each number and key, the
+    /// moves, the stock.
     pub(crate) fn write(self) -> Vec<u8> {
         let mut out = Vec::new();
         out.put_u8(SECTION_VERSION);
@@ -271,9 +326,19 @@ impl QueueView {
         out.put_time(self.facts.modified);
         out.put_time(self.facts.purged.unwrap_or(Timestamp::NEVER));
         out.put_varint(self.facts.next.0);
+        out.put_len(self.facts.sources.len());
+        for (number, key) in self.facts.sources.iter() {
+            out.put_queue(*number);
+            put_key(&mut out, key);
+        }
+        self.facts.moves.write(&mut out);
         self.stock.write(&mut out);
         out
     }
+}
+
+fn read_sources(reader: &mut Reader<'_>) -> Result<BTreeMap<QueueNumber, QueueKey>, Unreadable> {
+    (0..reader.len()?).map(|_| Ok((reader.queue()?, read_key(reader)?))).collect()
 }
 
 #[cfg(test)]

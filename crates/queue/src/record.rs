@@ -5,6 +5,8 @@
 //! change a layout: give the kind a new version here, and keep decoding the older ones. A kind's
 //! number is never used again.
 
+mod carried;
+
 use std::sync::Arc;
 
 use tidemill_base::{AccountId, MessageId, Timestamp};
@@ -14,9 +16,12 @@ use crate::codec::{Put, Reader, Unreadable};
 use crate::content::Packed;
 use crate::deduplication::Mark;
 use crate::key::{QueueKey, QueueNumber, Sequence};
+use crate::moves::{MoveNumber, MoveStatus, Plan, put_status, read_number, read_status};
 use crate::receipt::Secret;
 use crate::settings::{Settings, Tags};
 use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
+
+pub(crate) use carried::{Arriving, Carried, Carry};
 
 /// The first version of every kind.
 const FIRST: u8 = 1;
@@ -59,6 +64,15 @@ pub(crate) enum Record {
     Repeated { queue: QueueNumber, until: Timestamp, attempt: Mark },
     /// Kind 16: queue, time. What the queue remembered of sends and receives is over by then.
     Lapsed { queue: QueueNumber, at: Timestamp },
+    /// Kind 20: source, and the rest. See there.
+    Carried(Box<Carried>),
+    /// Kind 21: queue, then the plan. A move from the queue began.
+    MoveBegan { queue: QueueNumber, plan: Box<Plan> },
+    /// Kind 22: queue, move (varint), sequences. They are new messages elsewhere, whose records
+    /// are of the same group as this one.
+    Redriven { queue: QueueNumber, number: MoveNumber, sequences: Vec<Sequence> },
+    /// Kind 23: queue, time, move (varint), how it ended (u8).
+    MoveEnded { queue: QueueNumber, at: Timestamp, number: MoveNumber, status: MoveStatus },
 }
 
 /// What [`Record::Received`] says: queue, time, visible again at (u64), whether there is an attempt
@@ -178,6 +192,10 @@ impl Record {
             Self::Forgotten => 14,
             Self::Repeated { .. } => 15,
             Self::Lapsed { .. } => 16,
+            Self::Carried(_) => 20,
+            Self::MoveBegan { .. } => 21,
+            Self::Redriven { .. } => 22,
+            Self::MoveEnded { .. } => 23,
         })
     }
 
@@ -210,7 +228,19 @@ impl Record {
             | Self::Hidden { queue, .. }
             | Self::Dropped { queue, .. }
             | Self::Repeated { queue, .. }
-            | Self::Lapsed { queue, .. } => Some(*queue),
+            | Self::Lapsed { queue, .. }
+            | Self::MoveBegan { queue, .. }
+            | Self::Redriven { queue, .. }
+            | Self::MoveEnded { queue, .. } => Some(*queue),
+            Self::Carried(carried) => Some(carried.source),
+        }
+    }
+
+    /// The other queue that this is about, if there is one.
+    pub(crate) fn target(&self) -> Option<QueueNumber> {
+        match self {
+            Self::Carried(carried) => Some(carried.target),
+            _ => None,
         }
     }
 
@@ -260,6 +290,17 @@ impl Record {
             Self::Dropped { why, sequences, .. } => {
                 out.put_u8(matches!(why, DropReason::Lost).into());
                 out.put_sequences(sequences);
+            }
+            Self::Carried(carried) => carried.write(out),
+            Self::MoveBegan { plan, .. } => plan.write(out),
+            Self::Redriven { number, sequences, .. } => {
+                out.put_varint(number.0.into());
+                out.put_sequences(sequences);
+            }
+            Self::MoveEnded { at, number, status, .. } => {
+                out.put_time(*at);
+                out.put_varint(number.0.into());
+                put_status(out, *status);
             }
         }
     }
@@ -323,6 +364,16 @@ impl Record {
                 Self::Repeated { queue, until, attempt: Mark(reader.array()?) }
             }
             16 => Self::Lapsed { queue, at: reader.time()? },
+            20 => Self::Carried(Box::new(Carried::read(queue, reader)?)),
+            21 => Self::MoveBegan { queue, plan: Box::new(Plan::read(reader)?) },
+            22 => {
+                let number = read_number(reader)?;
+                Self::Redriven { queue, number, sequences: reader.sequences()? }
+            }
+            23 => {
+                let (at, number) = (reader.time()?, read_number(reader)?);
+                Self::MoveEnded { queue, at, number, status: read_status(reader)? }
+            }
             kind => return Err(Unreadable::new(format!("record of kind {kind}"))),
         })
     }

@@ -5,6 +5,7 @@
 //! time and the disk have moved; what that changes can be told from the records and the time, so it
 //! is neither recorded nor part of a snapshot.
 
+mod arrivals;
 mod codec;
 mod fair;
 mod fifo;
@@ -19,7 +20,7 @@ use crate::codec::{Reader, Unreadable};
 use crate::ground::Ground;
 use crate::key::Sequence;
 use crate::loose::Held;
-use crate::record::{Header, Received};
+use crate::record::{Arriving, Header, Received};
 use crate::settings::{Discipline, Settings};
 
 pub(crate) use fifo::Fifo;
@@ -35,7 +36,7 @@ pub struct Counts {
     pub in_flight: usize,
     /// Kept back since they were sent.
     pub delayed: usize,
-    /// When the oldest of them all was sent.
+    /// When the oldest of them all was sent; one that came from another queue counts from then.
     pub oldest: Option<Timestamp>,
     /// Groups that have messages in flight. Counted in FIFO queues.
     pub groups_in_flight: usize,
@@ -99,6 +100,17 @@ impl Stock {
         either!(self, stock => stock.add(position, header));
     }
 
+    /// Takes in a message that the record at `brought` carries here from another queue.
+    pub(crate) fn arrive(
+        &mut self,
+        brought: Position,
+        arriving: &Arriving<'_>,
+        ground: &mut Ground,
+    ) {
+        ground.settle(arriving.held.position, 1);
+        either!(self, stock => stock.arrive(brought, arriving));
+    }
+
     /// Moves on to `now`, with the log durable up to `durable`.
     pub(crate) fn advance(&mut self, now: Timestamp, durable: Position) {
         either!(self, stock => stock.advance(now, durable));
@@ -125,14 +137,24 @@ impl Stock {
         either!(self, stock => stock.in_flight())
     }
 
-    /// When the oldest message was sent.
-    pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        either!(self, stock => stock.oldest())
+    /// How many visible messages may have been received before: none of the others was.
+    pub(crate) fn visible_again(&self) -> usize {
+        either!(self, stock => stock.visible_again())
     }
 
-    /// The same, also of messages that are not durable yet.
-    pub(crate) fn oldest_to_be(&self) -> Option<Timestamp> {
-        either!(self, stock => stock.oldest_to_be())
+    /// From when on the message ages that is the first to be too old.
+    pub(crate) fn ages_from(&self) -> Option<Timestamp> {
+        either!(self, stock => stock.ages_from())
+    }
+
+    /// The same, also of messages that are not durable yet. It may be a little too early.
+    pub(crate) fn ages_from_to_be(&self) -> Option<Timestamp> {
+        either!(self, stock => stock.ages_from_to_be())
+    }
+
+    /// Whether there is no message at all, not even one that is not durable yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ages_from_to_be().is_none()
     }
 
     pub(crate) fn has_fresh(&self) -> bool {
@@ -149,9 +171,9 @@ impl Stock {
         either!(self, stock => stock.heads(max))
     }
 
-    /// Up to `max` messages that were sent at or before `latest`.
-    pub(crate) fn sent_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
-        either!(self, stock => stock.sent_until(latest, max))
+    /// Up to `max` messages that age from `latest` or before.
+    pub(crate) fn aging_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
+        either!(self, stock => stock.aging_until(latest, max))
     }
 
     /// Finds a message that is durable, wherever it stands.

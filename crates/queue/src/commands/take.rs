@@ -9,6 +9,7 @@ use crate::deduplication::Mark;
 use crate::key::{QueueNumber, Sequence};
 use crate::loose::Held;
 use crate::machine::{Command, Decision, Machine};
+use crate::passage::Passage;
 use crate::record::{Received, Record};
 use crate::refusal::{IN_FLIGHT_LIMIT, Refusal};
 
@@ -21,6 +22,8 @@ pub(crate) struct Taken {
     /// Which receive of the message this is: the first is 1.
     pub(crate) receive: u32,
     pub(crate) first_received: Timestamp,
+    /// How it came here, if it came from another queue.
+    pub(crate) passage: Option<Passage>,
 }
 
 pub(crate) struct Take {
@@ -79,6 +82,7 @@ impl Taken {
             sent: held.sent,
             receive,
             first_received: held.first_received.min(now),
+            passage: held.passage,
         }
     }
 }

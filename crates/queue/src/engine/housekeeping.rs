@@ -263,11 +263,26 @@ impl Inner {
             tracing::error!(queue = queue.0, %sequence, position = %at, "unreadable message");
             return None;
         };
+        let header = self.header_here(survivor, header);
         if (header.queue, header.sequence) != (queue, sequence) {
             tracing::error!(queue = queue.0, %sequence, position = %at, "not the message meant");
             return None;
         }
         Some(Loaded { relocate: Relocate { header, from: at }, content, size: payload.len() })
+    }
+
+    /// A record's header as it is to be from now on: the record of a message that came from
+    /// another queue still names that one.
+    fn header_here(&self, survivor: &Survivor, header: Header) -> Header {
+        let Survivor { queue, sequence, at } = *survivor;
+        let shard = self.lock();
+        let stock = shard.machine.queue(queue).map(|queue| &queue.stock);
+        match stock.ok().and_then(|stock| stock.find(sequence)) {
+            Some(held) if held.passage.is_some() && held.position == at => {
+                Header { queue, sequence, sent: held.sent, delay: 0, known: None, ..header }
+            }
+            _ => header,
+        }
     }
 
     /// Moves one message, unless it is gone by now; returns how many bytes that wrote.

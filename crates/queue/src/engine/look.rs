@@ -7,7 +7,7 @@ use tidemill_base::{AccountId, QueueName, Region, Timestamp};
 use tidemill_journal::Stats;
 
 use super::Engine;
-use super::receive::once;
+use super::receive::{once, renamed};
 use crate::key::{QueueId, QueueKey, Sequence};
 use crate::loose::Held;
 use crate::message::{Peeked, Standing};
@@ -121,12 +121,13 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<Peeked>, Refusal> {
         let number = self.0.number(id)?;
-        let (found, now) = {
+        let (found, now, sources) = {
             let mut shard = self.0.lock();
             self.0.attend(&mut shard, number);
-            let stock = &shard.machine.queue(number)?.stock;
+            let queue = shard.machine.queue(number)?;
             let from = after.map_or(Sequence::default(), Sequence::next);
-            (stock.list(from, limit), shard.machine.now())
+            let sources = Arc::clone(&queue.facts.sources);
+            (queue.stock.list(from, limit), shard.machine.now(), sources)
         };
         let peeked = |held: Held| {
             let (id, content) = self.0.content(number, held.sequence, held.position)?;
@@ -137,7 +138,8 @@ impl Engine {
                 receive_count: held.receives,
                 first_received: once(held.first_received),
                 sent: held.sent,
-                content,
+                source: held.passage.and_then(|passage| sources.get(&passage.source)).cloned(),
+                content: if held.passage.is_some() { renamed(id, content) } else { content },
             })
         };
         Ok(found.into_iter().filter_map(peeked).collect())

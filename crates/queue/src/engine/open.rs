@@ -43,6 +43,7 @@ impl Engine {
             shard: Mutex::new(Shard { machine, ..Shard::default() }),
             names: RwLock::new(names),
             rearmed: Notify::new(),
+            moves: Notify::new(),
             segment_full: Notify::new(),
             stopped: watch::Sender::new(false),
             housekeeping: Mutex::default(),
@@ -72,6 +73,11 @@ impl Inner {
         let numbers: Vec<_> = shard.machine.queues().map(|queue| queue.facts.number).collect();
         for number in numbers {
             self.attend(&mut shard, number);
+        }
+        let now = shard.machine.now();
+        let Shard { machine, movers, .. } = &mut *shard;
+        for queue in machine.queues().filter(|queue| queue.facts.moves.active().is_some()) {
+            movers.resume(queue.facts.number, now);
         }
         drop(shard);
         Ok(self.journal.wait_durable(upto)?)
@@ -110,6 +116,7 @@ impl Inner {
         self.clock.on_advance(move || {
             if let Some(inner) = weak.upgrade() {
                 inner.tick();
+                inner.moves.notify_one();
             }
         });
     }

@@ -14,7 +14,7 @@ use crate::codec::Unreadable;
 use crate::commands::{GiveBack, Take, Taken};
 use crate::content::Packed;
 use crate::deduplication::Mark;
-use crate::key::{QueueId, QueueNumber, Sequence};
+use crate::key::{QueueId, QueueKey, QueueNumber, Sequence};
 use crate::message::{Content, Delivery, Receive};
 use crate::receipt::Receipt;
 use crate::record::Header;
@@ -122,19 +122,26 @@ impl Inner {
         let Receive { max, visibility, .. } = *ask;
         let take = Take { queue, max, visibility, attempt };
         let nothing = || Committed { reply: Vec::new(), upto: Position::ZERO };
-        let committed = if expiring { Ok(nothing()) } else { self.commit(&mut shard, &take, &[]) };
+        let is_busy = expiring || self.carry_exhausted(&mut shard, queue, max)?;
+        let committed = if is_busy { Ok(nothing()) } else { self.commit(&mut shard, &take, &[]) };
         let Committed { reply: taken, upto } = match committed {
             // One that waits is not told of the limit, but waits for there to be room.
             Err(Error::Refused(Refusal::InFlightLimit)) if may_wait => nothing(),
             committed => committed?,
         };
         if !taken.is_empty() || !may_wait {
-            let tally = &mut shard.machine.queue_mut(queue)?.memory.tally;
+            let queue = shard.machine.queue_mut(queue)?;
+            let tally = &mut queue.memory.tally;
             tally.empty_receives += u64::from(taken.is_empty());
             tally.received += count(taken.len());
-            return Ok(Begun::Served(Served { taken, upto }));
+            let sources = Arc::clone(&queue.facts.sources);
+            return Ok(Begun::Served(Served { taken, upto, sources }));
         }
-        Ok(Begun::Waiting(self.wait_in_line(&mut shard, &take, wait)?))
+        let waiting = self.wait_in_line(&mut shard, &take, wait)?;
+        if is_busy {
+            self.look_again(&mut shard, queue);
+        }
+        Ok(Begun::Waiting(waiting))
     }
 
     fn wait_in_line(
@@ -164,10 +171,14 @@ impl Inner {
     /// then a read takes microseconds, less than it takes to hand it to another thread and back.
     fn deliver(&self, id: QueueId, served: &Served) -> Result<Vec<Delivery>, Error> {
         self.journal.write(served.upto)?;
-        Ok(served.taken.iter().filter_map(|taken| self.delivery(id, taken)).collect())
+        let deliveries = served.taken.iter().map(|taken| {
+            let source = taken.passage.and_then(|passage| served.sources.get(&passage.source));
+            self.delivery(id, taken, source.cloned())
+        });
+        Ok(deliveries.flatten().collect())
     }
 
-    fn delivery(&self, id: QueueId, taken: &Taken) -> Option<Delivery> {
+    fn delivery(&self, id: QueueId, taken: &Taken, source: Option<QueueKey>) -> Option<Delivery> {
         let (message, content) = self.content(id.number, taken.sequence, taken.position)?;
         Some(Delivery {
             id: message,
@@ -176,7 +187,8 @@ impl Inner {
             receive_count: taken.receive,
             first_received: taken.first_received,
             sent: taken.sent,
-            content,
+            source,
+            content: if taken.passage.is_some() { renamed(message, content) } else { content },
         })
     }
 
@@ -233,6 +245,13 @@ impl Inner {
             drop(reply.send(Ok(Served::default())));
         }
     }
+}
+
+/// In a dead-letter queue a message is known by its id: two that came from different queues, or one
+/// long after the other, may have had the same deduplication id.
+pub(super) fn renamed(id: MessageId, content: Content) -> Content {
+    let deduplication = content.deduplication.map(|_| id.to_string());
+    Content { deduplication, ..content }
 }
 
 fn unpack(record: &Record) -> Result<(MessageId, Content), Unreadable> {

@@ -1,6 +1,7 @@
 //! What the lock protects: the machine, and who waits for it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
@@ -9,9 +10,10 @@ use tokio::sync::oneshot;
 
 use super::Inner;
 use super::messages::count;
-use crate::commands::{DropOld, Lapse, Take, Taken};
+use super::moves::Movers;
+use crate::commands::{CarryExhausted, DropOld, Dropped, Lapse, Take, Taken};
 use crate::content::Packed;
-use crate::key::QueueNumber;
+use crate::key::{QueueKey, QueueNumber};
 use crate::machine::{Command, Machine};
 use crate::record::{Header, Record};
 use crate::refusal::{Error, Refusal};
@@ -29,6 +31,8 @@ pub(super) struct Shard {
     /// Which queues to look at once the log is durable up to where: somebody waits there for
     /// what was sent.
     pub(super) undurable: BTreeSet<(Position, QueueNumber)>,
+    /// The moves of messages that are under way.
+    pub(super) movers: Movers,
     pub(super) next_ticket: Ticket,
     /// The engine was shut down, so nobody may begin to wait.
     pub(super) stopping: bool,
@@ -40,7 +44,12 @@ pub(super) struct Served {
     pub(super) taken: Vec<Taken>,
     /// To be written before the answer leaves.
     pub(super) upto: Position,
+    /// What the queues are called that some of it may have come from.
+    pub(super) sources: Arc<BTreeMap<QueueNumber, QueueKey>>,
 }
+
+/// How many messages are carried away for one receive, before others get the lock.
+const CARRIES: usize = 256;
 
 /// A command that was carried out, if not yet durable.
 pub(super) struct Committed<R> {
@@ -90,7 +99,7 @@ impl Inner {
         let now = shard.machine.now();
         let Ok(queue) = shard.machine.queue(number) else { return false };
         let retention = queue.facts.settings.retention;
-        let is_old = queue.stock.oldest().is_some_and(|sent| sent + retention <= now);
+        let is_old = queue.stock.ages_from().is_some_and(|from| from + retention <= now);
         let lapses = queue.stock.fifo().and_then(Fifo::lapses);
         if lapses.is_some_and(|lapses| lapses <= now)
             && let Err(error) = self.commit(shard, &Lapse { queue: number }, &[])
@@ -118,13 +127,43 @@ impl Inner {
     /// Drops some of what is too old; says whether there is more.
     fn drop_old(&self, shard: &mut Shard, number: QueueNumber) -> bool {
         match self.commit(shard, &DropOld { queue: number }, &[]) {
-            Ok(Committed { reply, .. }) => reply,
+            Ok(Committed { reply: Dropped { more, cargo }, .. }) => {
+                if let Some(target) = cargo.target {
+                    self.watch(shard, target);
+                }
+                more
+            }
             // A poisoned journal: what is too old stays visible to those who look.
             Err(error) => {
                 tracing::debug!(%error, "messages that grew too old were not dropped");
                 false
             }
         }
+    }
+
+    /// Carries away what a receive of `max` messages would be handed and was received too often.
+    ///
+    /// Says whether there may be more than was carried: the timer goes on with it at once for
+    /// those who wait, and until then they are handed nothing.
+    pub(super) fn carry_exhausted(
+        &self,
+        shard: &mut Shard,
+        number: QueueNumber,
+        max: u8,
+    ) -> Result<bool, Error> {
+        let (mut carried, mut target) = (0, None);
+        while carried < CARRIES {
+            let carry = CarryExhausted { queue: number, max };
+            let cargo = self.commit(shard, &carry, &[])?.reply;
+            if cargo.count == 0 {
+                break;
+            }
+            (carried, target) = (carried + cargo.count, cargo.target);
+        }
+        if let Some(target) = target {
+            self.watch(shard, target);
+        }
+        Ok(carried >= CARRIES)
     }
 
     /// Hands what is visible to those who wait, in the order in which they came.
@@ -134,10 +173,12 @@ impl Inner {
             && let Some((ticket, waiter)) = queue.memory.waiters.first()
         {
             let Waiter { max, visibility, attempt, .. } = waiter;
+            let sources = Arc::clone(&queue.facts.sources);
             let take = Take { queue: number, max, visibility, attempt };
-            let served = match self.commit(shard, &take, &[]) {
-                Ok(committed) if committed.reply.is_empty() => return,
-                Ok(Committed { reply, upto }) => Ok(Served { taken: reply, upto }),
+            let served = match self.carry_then_take(shard, &take) {
+                Ok(None) => return self.look_again(shard, number),
+                Ok(Some(committed)) if committed.reply.is_empty() => return,
+                Ok(Some(Committed { reply, upto })) => Ok(Served { taken: reply, upto, sources }),
                 // Room is made by deletions, and by time, before the receiver's own is up.
                 Err(Error::Refused(Refusal::InFlightLimit)) => return,
                 Err(error) => Err(error),
@@ -151,6 +192,24 @@ impl Inner {
         }
     }
 
+    /// Takes, after what was received too often is out of the way; nothing while it is not.
+    fn carry_then_take(
+        &self,
+        shard: &mut Shard,
+        take: &Take,
+    ) -> Result<Option<Committed<Vec<Taken>>>, Error> {
+        if self.carry_exhausted(shard, take.queue, take.max)? {
+            return Ok(None);
+        }
+        self.commit(shard, take, &[]).map(Some)
+    }
+
+    /// Sees to it that the queue is looked at again at once.
+    pub(super) fn look_again(&self, shard: &mut Shard, number: QueueNumber) {
+        let now = shard.machine.now();
+        self.arm(shard, number, now);
+    }
+
     /// Sees to it that the queue is looked at when it next has to be.
     pub(super) fn watch(&self, shard: &mut Shard, number: QueueNumber) {
         let Ok(queue) = shard.machine.queue_mut(number) else { return };
@@ -158,6 +217,11 @@ impl Inner {
             shard.undurable.insert((self.journal.end(), number));
         }
         let deadline = queue.next_deadline();
+        self.arm(shard, number, deadline);
+    }
+
+    fn arm(&self, shard: &mut Shard, number: QueueNumber, deadline: Timestamp) {
+        let Ok(queue) = shard.machine.queue_mut(number) else { return };
         // A deadline that has moved away is left to pass: looking once more costs less.
         if deadline < queue.memory.armed {
             shard.timers.remove(&(queue.memory.armed, number));

@@ -2,10 +2,12 @@
 //! moved by hand.
 
 mod administration;
+mod dead_letters;
 mod fair;
 mod fifo;
 mod housekeeping;
 mod messages;
+mod moves;
 mod recovery;
 mod waiting;
 

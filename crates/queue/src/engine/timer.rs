@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tidemill_base::Timestamp;
 
+use super::moves::Next;
 use super::{Engine, Inner};
 use crate::refusal::Failure;
 
@@ -12,8 +13,8 @@ use crate::refusal::Failure;
 const AGAIN: Duration = Duration::from_secs(10);
 
 impl Engine {
-    /// The engine's background work, to be spawned once: deadlines, and housekeeping each time a
-    /// segment of the log is full. Returns after [`Engine::shut_down`].
+    /// The engine's background work, to be spawned once: deadlines, moves, and housekeeping each
+    /// time a segment of the log is full. Returns after [`Engine::shut_down`].
     ///
     /// # Panics
     /// If a part of it does. The engine then still serves, but must not for long.
@@ -24,6 +25,7 @@ impl Engine {
             _ = stopped.wait_for(|stopped| *stopped) => {}
             () = keep_time(&self.0) => {}
             () = keep_house(&self.0) => {}
+            () = keep_moving(&self.0) => {}
         }
     }
 
@@ -58,7 +60,7 @@ async fn sleep_until_next(inner: &Inner) {
 async fn keep_house(inner: &Arc<Inner>) {
     loop {
         inner.segment_full.notified().await;
-        while let Err(error) = one_pass(inner).await {
+        while let Err(error) = blocking(inner, Inner::keep_house).await {
             tracing::error!(%error, "housekeeping failed");
             if matches!(error, Failure::Poisoned(_)) {
                 break;
@@ -68,9 +70,38 @@ async fn keep_house(inner: &Arc<Inner>) {
     }
 }
 
-async fn one_pass(inner: &Arc<Inner>) -> Result<(), Failure> {
+/// Takes moves further, as fast as they may go. On a disk that failed nothing moves any more.
+async fn keep_moving(inner: &Arc<Inner>) {
+    loop {
+        let has_moves = !inner.lock().movers.is_empty();
+        let next =
+            if has_moves { blocking(inner, Inner::move_some).await } else { Ok(Next::Never) };
+        let span = match next {
+            Ok(Next::AtOnce) => continue,
+            Ok(Next::At(until)) => inner.clock.until(until),
+            Ok(Next::Never) => None,
+            Err(error) => {
+                tracing::error!(%error, "messages could not be moved");
+                return std::future::pending().await;
+            }
+        };
+        let pause = async {
+            match span {
+                Some(span) => tokio::time::sleep(span).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = pause => {}
+            () = inner.moves.notified() => {}
+        }
+    }
+}
+
+/// Has another thread do what blocks.
+async fn blocking<T: Send + 'static>(inner: &Arc<Inner>, work: fn(&Inner) -> T) -> T {
     let inner = Arc::clone(inner);
-    match tokio::task::spawn_blocking(move || inner.keep_house()).await {
+    match tokio::task::spawn_blocking(move || work(&inner)).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -10,6 +10,7 @@ use crate::groups::{GroupId, GroupPages};
 use crate::key::Sequence;
 use crate::line::Entry;
 use crate::loose::Held;
+use crate::passage::Passage;
 use crate::rows::Row;
 
 /// The groups that a section speaks of, numbered from 1 in the order in which it meets them: so it
@@ -150,8 +151,8 @@ pub(super) fn read_rows(
 }
 
 /// The loose: how many, and of each: sequence as a distance, where its record is, when it was
-/// sent, when it is due, its group or 0, how often it was received and, if it was, when first
-/// (varints).
+/// sent, when it is due, its group or 0, twice how often it was received and one more if it came
+/// from another queue, if it was received when first (varints), if it came how.
 pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
     out.put_len(all.len());
     let mut sequence = 0;
@@ -161,9 +162,13 @@ pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
         out.put_varint(held.sent.as_millis());
         out.put_varint(held.due.as_millis());
         out.put_varint(met.number(held.group));
-        out.put_varint(held.receives.into());
+        let came = u64::from(held.passage.is_some());
+        out.put_varint(u64::from(held.receives) << 1 | came);
         if held.receives > 0 {
             out.put_varint(held.first_received.as_millis());
+        }
+        if let Some(passage) = &held.passage {
+            passage.write(out);
         }
         sequence = held.sequence.0;
     }
@@ -183,10 +188,19 @@ pub(super) fn read_held(
         let sent = Timestamp::from_millis(reader.varint()?);
         let due = Timestamp::from_millis(reader.varint()?);
         let group = groups.map_or(Ok(None), |groups| read_group(reader, groups))?;
-        let receives = u32::try_from(reader.varint()?).map_err(|_| reader.bad())?;
+        let receives = reader.varint()?;
+        // A section that knows no groups knows no other queues either.
+        let (receives, has_passage) = match groups {
+            Some(_) => (receives >> 1, receives & 1 == 1),
+            None => (receives, false),
+        };
+        let receives = u32::try_from(receives).map_err(|_| reader.bad())?;
         let first_received =
             if receives > 0 { Timestamp::from_millis(reader.varint()?) } else { Timestamp::NEVER };
-        if !insert(Held { sequence, position, sent, due, receives, group, first_received }) {
+        let passage = has_passage.then(|| Passage::read(reader)).transpose()?;
+        let held =
+            Held { sequence, position, sent, due, receives, group, first_received, passage };
+        if !insert(held) {
             return Err(reader.bad());
         }
     }

@@ -13,6 +13,7 @@
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
@@ -24,7 +25,7 @@ use crate::deduplication::{Deduplication, Mark, Marks, Original};
 use crate::groups::{GroupId, Groups};
 use crate::key::Sequence;
 use crate::loose::{Held, Loose};
-use crate::record::{Header, Received};
+use crate::record::{Arriving, Header, Received};
 use crate::rows::{Row, Rows};
 use crate::settings::{Scope, Settings};
 
@@ -66,6 +67,8 @@ pub(crate) struct Fifo {
     in_flight: usize,
     /// Not yet durable.
     fresh: VecDeque<Row>,
+    /// Came from other queues and are not yet seen here: with the records that brought them.
+    arriving: VecDeque<(Position, Held)>,
     deduplication: Deduplication,
     attempts: Attempts,
     /// The time up to which the stock was advanced.
@@ -88,6 +91,7 @@ impl Fifo {
             by_group: BTreeSet::new(),
             in_flight: 0,
             fresh: VecDeque::new(),
+            arriving: VecDeque::new(),
             deduplication: Deduplication::default(),
             attempts: Attempts::default(),
             now: Timestamp::EPOCH,
@@ -139,19 +143,34 @@ impl Fifo {
     }
 
     pub(super) fn add(&mut self, position: Position, header: &Header) {
-        let name = header.group.clone().unwrap_or_default();
-        let next_turn = &mut self.next_turn;
-        let group = self.groups.enter(&name, || {
-            let turn = *next_turn;
-            *next_turn += 1;
-            Lane { turn, is_ready: false }
-        });
-        self.groups.get_mut(group).members += 1;
+        let group = self.enter(header.group.as_ref());
         let Header { sequence, sent, .. } = *header;
         self.fresh.push_back(Row { sequence, position, sent, group });
         if let Some((mark, id)) = header.known {
             self.deduplication.add(Original { mark, id, sequence, sent });
         }
+    }
+
+    /// A message comes to be, in the group of this name.
+    fn enter(&mut self, name: Option<&Arc<str>>) -> GroupId {
+        let next_turn = &mut self.next_turn;
+        let group = self.groups.enter(&name.cloned().unwrap_or_default(), || {
+            let turn = *next_turn;
+            *next_turn += 1;
+            Lane { turn, is_ready: false }
+        });
+        self.groups.get_mut(group).members += 1;
+        group
+    }
+
+    pub(super) fn arrive(&mut self, brought: Position, arriving: &Arriving<'_>) {
+        let group = Some(self.enter(arriving.group));
+        self.arriving.push_back((brought, Held { group, ..arriving.held }));
+    }
+
+    /// The name of a message's group.
+    pub(crate) fn group_name(&self, held: &Held) -> Option<Arc<str>> {
+        held.group.map(|group| Arc::clone(&self.groups.get(group).name))
     }
 
     pub(super) fn advance(&mut self, now: Timestamp, durable: Position) {
@@ -161,6 +180,13 @@ impl Fifo {
         {
             self.fresh.pop_front();
             self.settle(&row);
+        }
+        while let Some((brought, held)) = self.arriving.front().copied()
+            && brought < durable
+        {
+            self.arriving.pop_front();
+            self.hold(held);
+            held.group.into_iter().for_each(|group| self.refresh(group));
         }
         while self.delayed > 0
             && let Some(row) = self.first_undue()
@@ -205,21 +231,32 @@ impl Fifo {
         !self.ready.is_empty()
     }
 
+    pub(super) fn visible_again(&self) -> usize {
+        self.loose.visible()
+    }
+
     pub(super) fn in_flight(&self) -> usize {
         self.loose.in_flight()
     }
 
-    pub(super) fn oldest(&self) -> Option<Timestamp> {
+    fn oldest(&self) -> Option<Timestamp> {
         let row = self.rows.first().map(|row| row.sent);
         row.into_iter().chain(self.loose.iter().next().map(|held| held.sent)).min()
     }
 
-    pub(super) fn oldest_to_be(&self) -> Option<Timestamp> {
-        self.oldest().or_else(|| self.fresh.front().map(|row| row.sent))
+    /// What comes from another queue is sent anew here, so all age in the same order.
+    pub(super) fn ages_from(&self) -> Option<Timestamp> {
+        self.oldest()
+    }
+
+    pub(super) fn ages_from_to_be(&self) -> Option<Timestamp> {
+        let fresh = self.fresh.front().map(|row| row.sent);
+        let arriving = self.arriving.front().map(|(_, held)| held.sent);
+        self.oldest().or_else(|| fresh.into_iter().chain(arriving).min())
     }
 
     pub(super) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+        !self.fresh.is_empty() || !self.arriving.is_empty()
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
@@ -290,7 +327,7 @@ impl Fifo {
         self.in_flight -= usize::from(group.in_flight == 0);
     }
 
-    pub(super) fn sent_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
+    pub(super) fn aging_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
         // Where the clock once went back, some are kept a little longer.
         let held = self.loose.iter().take_while(|held| held.sent <= latest);
         let rows = self.rows.iter().take_while(|row| row.sent <= latest);
@@ -426,6 +463,7 @@ impl Fifo {
         self.rows.for_each_place(&mut *visit);
         visit_loose(self.loose.iter().map(|held| held.position), visit);
         self.fresh.iter().for_each(|row| visit(row.position, 1));
+        self.arriving.iter().for_each(|(_, held)| visit(held.position, 1));
     }
 
     pub(super) fn list(&self, from: Sequence, limit: usize) -> Vec<Held> {

@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, VecDeque};
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
+use super::arrivals::Arrivals;
 use super::fair::{Fair, Rank};
 use super::{Counts, visit_loose};
 use crate::groups::GroupId;
 use crate::key::Sequence;
 use crate::line::{Entry, Line};
 use crate::loose::{Held, Loose};
-use crate::record::{Header, Received};
+use crate::record::{Arriving, Header, Received};
 use crate::rows::Row;
 
 pub(super) use view::StandardView;
@@ -40,6 +41,8 @@ pub(crate) struct Standard {
     /// Delayed, in the order in which they become visible.
     delayed: Line,
     loose: Loose,
+    /// Those that came from other queues. Here they have no group.
+    arrivals: Arrivals,
     /// Those that have a group.
     fair: Fair,
     /// Not yet durable.
@@ -69,6 +72,10 @@ impl Standard {
         self.fresh.push_back((entry, place));
     }
 
+    pub(super) fn arrive(&mut self, brought: Position, arriving: &Arriving<'_>) {
+        self.arrivals.add(brought, arriving.held);
+    }
+
     pub(super) fn advance(&mut self, now: Timestamp, durable: Position) {
         self.now = now;
         while let Some((entry, place)) = self.fresh.front().copied()
@@ -96,8 +103,9 @@ impl Standard {
                 self.fair.show(group, &held);
             }
         }
+        self.arrivals.advance(self.now, durable);
         if !self.fair.is_empty() {
-            self.fair.judge(self.now, self.loose.in_flight());
+            self.fair.judge(self.now, self.in_flight());
         }
     }
 
@@ -125,9 +133,11 @@ impl Standard {
         let visible = self.visible();
         Counts {
             visible,
-            in_flight: self.loose.in_flight(),
-            delayed: self.delayed.len() + self.loose.delayed(),
-            oldest: self.oldest(),
+            in_flight: self.in_flight(),
+            delayed: self.delayed.len()
+                + self.loose.delayed()
+                + self.arrivals.loose().delayed(),
+            oldest: self.oldest_sent_here().into_iter().chain(self.arrivals.first_came()).min(),
             groups_in_flight: 0,
             noisy_groups: self.fair.noisy_groups(),
             visible_quiet: visible - self.fair.visible_noisy(),
@@ -135,7 +145,11 @@ impl Standard {
     }
 
     fn visible(&self) -> usize {
-        self.prompt.len() + self.ripe.len() + self.loose.visible() + self.fair.rows.len()
+        self.prompt.len() + self.ripe.len() + self.visible_again() + self.fair.rows.len()
+    }
+
+    pub(super) fn visible_again(&self) -> usize {
+        self.loose.visible() + self.arrivals.loose().visible()
     }
 
     pub(super) fn has_ready(&self) -> bool {
@@ -143,26 +157,34 @@ impl Standard {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.loose.in_flight()
+        self.loose.in_flight() + self.arrivals.loose().in_flight()
     }
 
-    pub(super) fn oldest(&self) -> Option<Timestamp> {
+    /// When the oldest was sent of those that came from nowhere else.
+    fn oldest_sent_here(&self) -> Option<Timestamp> {
         let lines = self.lines().into_iter().filter_map(Line::front).map(|entry| entry.sent);
         let row = self.fair.rows.first().map(|row| row.sent);
         lines.chain(self.loose.iter().next().map(|held| held.sent)).chain(row).min()
     }
 
-    pub(super) fn oldest_to_be(&self) -> Option<Timestamp> {
-        self.oldest().or_else(|| self.fresh.front().map(|(entry, _)| entry.sent))
+    pub(super) fn ages_from(&self) -> Option<Timestamp> {
+        self.oldest_sent_here().into_iter().chain(self.arrivals.oldest()).min()
+    }
+
+    pub(super) fn ages_from_to_be(&self) -> Option<Timestamp> {
+        let fresh = || self.fresh.front().map(|(entry, _)| entry.sent);
+        let sent_here = self.oldest_sent_here().or_else(fresh);
+        sent_here.into_iter().chain(self.arrivals.oldest_to_be()).min()
     }
 
     pub(super) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+        !self.fresh.is_empty() || self.arrivals.has_fresh()
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let delayed = self.delayed.front().map(|entry| entry.available());
-        delayed.into_iter().chain(self.loose.next_due()).min()
+        let loose = [&self.loose, self.arrivals.loose()].into_iter().filter_map(Loose::next_due);
+        delayed.into_iter().chain(loose).min()
     }
 
     /// The first `max` visible messages, that which became visible first first: so one that
@@ -192,21 +214,24 @@ impl Standard {
         let mut prompt = self.prompt.iter().map(Held::from).peekable();
         let mut ripe = self.ripe.iter().map(Held::from).peekable();
         let mut loose = self.loose.iter_visible().copied().peekable();
+        let mut arrivals = self.arrivals.loose().iter_visible().copied().peekable();
         std::iter::from_fn(move || {
             let order = |held: &Held| (held.due, held.sequence);
-            let fronts = [prompt.peek(), ripe.peek(), loose.peek()];
+            let fronts = [prompt.peek(), ripe.peek(), loose.peek(), arrivals.peek()];
             let first = fronts.iter().flatten().map(|held| order(held)).min()?;
             if prompt.peek().map(order) == Some(first) {
                 prompt.next()
             } else if ripe.peek().map(order) == Some(first) {
                 ripe.next()
-            } else {
+            } else if loose.peek().map(order) == Some(first) {
                 loose.next()
+            } else {
+                arrivals.next()
             }
         })
     }
 
-    pub(super) fn sent_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
+    pub(super) fn aging_until(&self, latest: Timestamp, max: usize) -> Vec<Sequence> {
         // In each of the places messages stand in the order in which they were sent. Where the
         // clock once went back, some are kept a little longer.
         let mut old = Vec::new();
@@ -218,11 +243,13 @@ impl Standard {
         old.extend(held.map(|held| held.sequence).take(max - old.len()));
         let rows = self.fair.rows.iter().take_while(|row| row.sent <= latest);
         old.extend(rows.map(|row| row.sequence).take(max - old.len()));
+        old.extend(self.arrivals.aging_until(latest).take(max - old.len()));
         old
     }
 
     pub(super) fn find(&self, sequence: Sequence) -> Option<Held> {
-        let loose = self.loose.get(sequence).copied();
+        let loose = self.loose.get(sequence).or_else(|| self.arrivals.loose().get(sequence));
+        let loose = loose.copied();
         let line = || self.lines().into_iter().find_map(|line| line.get(sequence));
         loose
             .or_else(|| line().map(Held::from))
@@ -236,8 +263,9 @@ impl Standard {
                 return line.pop().map(Held::from);
             }
         }
-        if let Some(held) = self.let_go(sequence) {
-            return Some(held);
+        let held = self.let_go(sequence).or_else(|| self.arrivals.remove(sequence));
+        if held.is_some() {
+            return held;
         }
         let mut before = Vec::new();
         if let Some(row) = self.fair.take(sequence, |row| before.push(Held::from(row))) {
@@ -261,8 +289,11 @@ impl Standard {
         None
     }
 
-    /// Puts a message among the loose.
+    /// Puts a message among the loose, or back among the arrivals.
     fn hold(&mut self, held: Held) {
+        if held.passage.is_some() {
+            return self.arrivals.insert(held, self.now);
+        }
         let is_pending = self.loose.insert(held, self.now);
         let Some(group) = held.group else { return };
         if !is_pending {
@@ -322,6 +353,7 @@ impl Standard {
     pub(super) fn relocate(&mut self, sequence: Sequence, to: Position) -> Option<Position> {
         let mut lines = [&mut self.prompt, &mut self.ripe, &mut self.delayed].into_iter();
         let from = self.loose.relocate(sequence, to);
+        let from = from.or_else(|| self.arrivals.relocate(sequence, to));
         let from = from.or_else(|| lines.find_map(|line| line.relocate(sequence, to)));
         from.or_else(|| self.fair.rows.relocate(sequence, to))
     }
@@ -333,6 +365,8 @@ impl Standard {
         self.fair.rows.for_each_place(&mut *visit);
         visit_loose(self.loose.iter().map(|held| held.position), visit);
         self.fresh.iter().for_each(|(entry, _)| visit(entry.position, 1));
+        // Their records are where they were before they came: anywhere.
+        self.arrivals.iter().for_each(|held| visit(held.position, 1));
     }
 
     pub(super) fn list(&self, from: Sequence, limit: usize) -> Vec<Held> {
@@ -341,6 +375,7 @@ impl Standard {
             found.extend(line.iter_from(from).take(limit).map(Held::from));
         }
         found.extend(self.loose.pages().iter_from(from).take(limit));
+        found.extend(self.arrivals.loose().pages().iter_from(from).take(limit));
         found.extend(self.fair.rows.iter_from(from).take(limit).map(Held::from));
         found.sort_unstable_by_key(|held| held.sequence);
         found.truncate(limit);

@@ -168,7 +168,7 @@ async fn what_grew_too_old_is_dropped_even_if_nobody_looks() {
     bench.send(queue, &["alone"]).await;
     bench.advance(61 * SECOND);
     let shard = bench.engine.0.lock();
-    assert_eq!(shard.machine.queue(queue.number).unwrap().stock.oldest_to_be(), None);
+    assert_eq!(shard.machine.queue(queue.number).unwrap().stock.ages_from_to_be(), None);
 }
 
 #[tokio::test]

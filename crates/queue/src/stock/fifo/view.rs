@@ -24,6 +24,7 @@ pub(crate) struct FifoView {
     groups: GroupPages<Lane>,
     rows: Rows,
     fresh: VecDeque<Row>,
+    arriving: VecDeque<(Position, Held)>,
     loose: Pages,
     originals: Originals,
     attempts: Attempts,
@@ -33,7 +34,8 @@ impl FifoView {
     pub(in super::super) fn places(&self) -> impl Iterator<Item = (Sequence, Position)> + '_ {
         let rows = self.rows.iter().chain(self.fresh.iter().copied());
         let rows = rows.map(|row| (row.sequence, row.position));
-        rows.chain(self.loose.iter().map(|held| (held.sequence, held.position)))
+        let held = self.loose.iter().chain(self.arriving.iter().map(|(_, held)| held));
+        rows.chain(held.map(|held| (held.sequence, held.position)))
     }
 
     /// Layout: scope of deduplication (u8: 0 queue, 1 group), next turn, the first sequence that
@@ -47,7 +49,10 @@ impl FifoView {
         out.put_varint(self.next_turn);
         out.put_varint(self.due_anyway.0);
         let rows: Vec<Row> = self.rows.iter().chain(self.fresh).collect();
-        let loose: Vec<Held> = self.loose.iter().copied().collect();
+        let mut loose: Vec<Held> = self.loose.iter().copied().collect();
+        loose.extend(self.arriving.iter().map(|(_, held)| held));
+        // After damage a message may be loose that was sent later.
+        loose.sort_unstable_by_key(|held| held.sequence);
         let met = Met::with(&rows, &loose);
         met.write(&self.groups, out, |lane, out| out.put_varint(lane.turn));
         write_rows(&rows, &met, out);
@@ -66,6 +71,7 @@ impl Fifo {
             groups: self.groups.pages().clone(),
             rows: self.rows.clone(),
             fresh: self.fresh.clone(),
+            arriving: self.arriving.clone(),
             loose: self.loose.pages().clone(),
             originals: self.deduplication.originals().clone(),
             attempts: self.attempts.clone(),

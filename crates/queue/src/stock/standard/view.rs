@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
+use super::super::arrivals::{Arrivals, ArrivalsView};
 use super::super::codec::{
     Met, read_entries, read_groups, read_held, read_rows, write_entries, write_held, write_rows,
 };
@@ -28,6 +29,7 @@ pub(crate) struct StandardView {
     fresh: VecDeque<(Entry, Place)>,
     delayed_until: Timestamp,
     groups: GroupPages<Share>,
+    arrivals: ArrivalsView,
 }
 
 impl StandardView {
@@ -36,11 +38,12 @@ impl StandardView {
         let entries = lines.chain(self.fresh.iter().map(|(entry, _)| *entry));
         let entries = entries.map(|entry| (entry.sequence, entry.position));
         let rows = self.rows.iter().map(|row| (row.sequence, row.position));
-        entries.chain(rows).chain(self.loose.iter().map(|held| (held.sequence, held.position)))
+        let held = self.loose.iter().chain(self.arrivals.iter());
+        entries.chain(rows).chain(held.map(|held| (held.sequence, held.position)))
     }
 
     /// Layout: end of the delayed line (u64 ms), the prompt line, the delayed line, the names of
-    /// the groups, the rows, the loose.
+    /// the groups, the rows, the loose, the arrivals.
     pub(in super::super) fn write(mut self, out: &mut Vec<u8>) {
         out.put_time(self.delayed_until);
         let mut loose: Vec<Held> = self.loose.iter().copied().collect();
@@ -62,6 +65,7 @@ impl StandardView {
         met.write(&self.groups, out, |_, _| {});
         write_rows(&rows, &met, out);
         write_held(&loose, &met, out);
+        self.arrivals.write(out);
     }
 }
 
@@ -76,6 +80,7 @@ impl Standard {
             fresh: self.fresh.clone(),
             delayed_until: self.delayed_until,
             groups: self.fair.pages().clone(),
+            arrivals: self.arrivals.view(),
         }
     }
 
@@ -104,7 +109,8 @@ impl Standard {
             groups = Some(met);
         }
         read_held(reader, groups.as_deref(), |held| {
-            let is_new = stock.lines().iter().all(|line| line.get(held.sequence).is_none())
+            let is_new = held.passage.is_none()
+                && stock.lines().iter().all(|line| line.get(held.sequence).is_none())
                 && stock.fair.rows.get(held.sequence).is_none();
             if let Some(group) = held.group {
                 stock.fair.restore(group, held.sent);
@@ -112,6 +118,13 @@ impl Standard {
             stock.hold(held);
             is_new
         })?;
+        if has_groups {
+            let arrivals = Arrivals::read(reader)?;
+            if arrivals.iter().any(|held| stock.find(held.sequence).is_some()) {
+                return Err(reader.bad());
+            }
+            stock.arrivals = arrivals;
+        }
         stock.fair.is_sound().then_some(stock).ok_or_else(|| reader.bad())
     }
 }
