@@ -4,6 +4,7 @@
 //! that lags, and checks after each of them. Along the way: folding the records again, from the
 //! start or from sections taken at different moments, gives the same state, byte for byte.
 
+mod dead_letters;
 mod messages;
 mod pond;
 mod replay;
@@ -117,6 +118,8 @@ impl Rig {
             94..96 => self.give_back(),
             96 => self.lapse(),
             97 => self.relocate(),
+            98 if self.dice(3) == 0 => self.tag(),
+            98 => self.move_some(),
             _ => self.drop_old(),
         }
         self.compare_counts();
@@ -130,11 +133,7 @@ impl Rig {
     /// Half of the queues are FIFO queues.
     fn create(&mut self) {
         let number = self.dice(4);
-        let key = QueueKey {
-            account: AccountId::DEFAULT,
-            region: Region::default(),
-            name: format!("q{number}").parse().unwrap(),
-        };
+        let key = key(number);
         let scope = if self.dice(2) == 0 { Scope::Queue } else { Scope::Group };
         let discipline = if number < 2 { Discipline::Standard } else { Discipline::Fifo };
         let settings = SettingsChange {
@@ -142,11 +141,11 @@ impl Rig {
             deduplication_scope: Some(scope),
             ..SettingsChange::default()
         };
-        let create = Create { key, settings: settings.clone(), tags: Tags::new() };
+        let create = Create { key: key.clone(), settings: settings.clone(), tags: Tags::new() };
         if let Ok(created) = self.run(&create)
             && !created.existed
         {
-            self.ponds.push(Pond::new(created.id.number, settings.from_defaults()));
+            self.ponds.push(Pond::new(created.id.number, key, settings.from_defaults()));
         }
     }
 
@@ -165,6 +164,7 @@ impl Rig {
             retention: (self.dice(2) == 0).then(|| Duration::from_secs(60 + self.dice(7200))),
             visibility: (self.dice(2) == 0).then(|| Duration::from_secs(self.dice(60))),
             deduplication_scope: Some(scope),
+            redrive: self.choose_redrive(),
             ..SettingsChange::default()
         };
         let queue = self.ponds[index].number;
@@ -204,6 +204,11 @@ impl Rig {
     }
 }
 
+fn key(number: u64) -> QueueKey {
+    let name = format!("q{number}").parse().unwrap();
+    QueueKey { account: AccountId::DEFAULT, region: Region::default(), name }
+}
+
 fn play(seed: u64, steps: usize) -> Rig {
     let mut rig = Rig::new(seed);
     rig.machine.recovered();
@@ -230,10 +235,13 @@ fn the_machine_does_what_the_model_does() {
     }
     // Else it would prove little.
     let all = [
+        "a dead letter",
         "a duplicate",
         "a lapse",
+        "a move",
         "a noisy group",
         "a repeated receive",
+        "a second life",
         "an expired receipt",
         "quiet ones beside it",
     ];

@@ -4,6 +4,7 @@ use tidemill_base::{AccountId, MessageId, Region};
 
 use super::*;
 use crate::message::Content;
+use crate::passage::CarryReason;
 
 const QUEUE: QueueNumber = QueueNumber(7);
 const AT: Timestamp = Timestamp::from_millis(1_700_000_000_123);
@@ -64,8 +65,54 @@ fn of_later_versions() -> Vec<Record> {
     ]
 }
 
+/// What is about dead letters.
+fn of_dead_letters() -> Vec<Record> {
+    let key = |name: &str| QueueKey {
+        account: AccountId::DEFAULT,
+        region: Region::default(),
+        name: name.parse().unwrap(),
+    };
+    let carry = Carry {
+        sequence: Sequence(9),
+        position: tidemill_journal::Position::from_u64(4096),
+        sent: AT,
+        receives: 3,
+        first_received: AT,
+        group: Some("g".into()),
+    };
+    let never = Timestamp::NEVER;
+    let untouched = Carry { receives: 0, first_received: never, group: None, ..carry.clone() };
+    let carried = Carried {
+        source: QUEUE,
+        at: AT,
+        target: QueueNumber(8),
+        why: CarryReason::TooOld,
+        key: key("orders"),
+        first: Sequence(5),
+        messages: vec![carry, untouched],
+    };
+    let number = MoveNumber(3);
+    let plan = Plan {
+        number,
+        started: AT,
+        destination: Some(key("elsewhere")),
+        per_second: Some(500),
+        before: Sequence(77),
+        to_move: 12,
+    };
+    let anywhere = Plan { destination: None, per_second: None, ..plan.clone() };
+    vec![
+        Record::Carried(Box::new(Carried { why: CarryReason::Exhausted, ..carried.clone() })),
+        Record::Carried(Box::new(carried)),
+        Record::MoveBegan { queue: QUEUE, plan: Box::new(plan) },
+        Record::MoveBegan { queue: QUEUE, plan: Box::new(anywhere) },
+        Record::Redriven { queue: QUEUE, number, sequences: vec![Sequence(9), Sequence(2)] },
+        Record::MoveEnded { queue: QUEUE, at: AT, number, status: MoveStatus::Cancelled },
+    ]
+}
+
 fn one_of_each() -> impl Iterator<Item = Record> {
-    of_version_1().into_iter().chain(of_later_versions())
+    of_version_1().into_iter().chain(of_later_versions()).chain(of_dead_letters())
 }
 
 fn written(record: &Record) -> Vec<u8> {
@@ -106,6 +153,17 @@ fn an_unknown_kind_or_version_is_an_error() {
     assert!(Record::read(RecordRef { kind: Kind(5), version: 2, payload }).is_err());
     assert!(Record::read(RecordRef { kind: Kind(99), version: 1, payload }).is_err());
     assert!(Record::read(RecordRef { kind: Kind(7), version: 3, payload }).is_err());
+}
+
+#[test]
+fn what_is_carried_goes_elsewhere() {
+    for record in of_dead_letters() {
+        if let Record::Carried(carried) = record {
+            let record = Record::Carried(Box::new(Carried { target: QUEUE, ..*carried }));
+            let payload = &written(&record)[..];
+            assert!(Record::read(RecordRef { kind: Kind(20), version: 1, payload }).is_err());
+        }
+    }
 }
 
 /// What [`of_version_1`] was written as on the day that version 1 was fixed. Never changed: a

@@ -198,8 +198,7 @@ pub(super) fn read_held(
         let first_received =
             if receives > 0 { Timestamp::from_millis(reader.varint()?) } else { Timestamp::NEVER };
         let passage = has_passage.then(|| Passage::read(reader)).transpose()?;
-        let held =
-            Held { sequence, position, sent, due, receives, group, first_received, passage };
+        let held = Held { sequence, position, sent, due, receives, group, first_received, passage };
         if !insert(held) {
             return Err(reader.bad());
         }

@@ -134,9 +134,7 @@ impl Standard {
         Counts {
             visible,
             in_flight: self.in_flight(),
-            delayed: self.delayed.len()
-                + self.loose.delayed()
-                + self.arrivals.loose().delayed(),
+            delayed: self.delayed.len() + self.loose.delayed() + self.arrivals.loose().delayed(),
             oldest: self.oldest_sent_here().into_iter().chain(self.arrivals.first_came()).min(),
             groups_in_flight: 0,
             noisy_groups: self.fair.noisy_groups(),

@@ -1,16 +1,21 @@
 //! The model's dead letters and moves: lists, from which messages are taken one by one.
 
-use super::*;
-use crate::commands::{BeginMove, CarryExhausted, EndMove, Redrive as RedriveSome, Tag};
+use tidemill_journal::Position;
+
+use super::pond::Modelled;
+use super::{Rig, key, play};
+use crate::commands::{BeginMove, CarryExhausted, EndMove, Redrive as RedriveSome, Redriving, Tag};
+use crate::key::Sequence;
 use crate::moves::MoveStatus;
 use crate::record::{Carry, Record};
 use crate::redrive::{DEAD_LETTER_EXPIRED_TAG, Redrive};
+use crate::settings::Tags;
 
 impl Rig {
-    /// Sets, or clears, where a queue's dead letters go.
+    /// Sets, or clears, where a queue's dead letters go; sometimes to one that cannot take them.
     pub(super) fn choose_redrive(&self) -> Option<Option<Redrive>> {
         let redrive = || Redrive {
-            target: key(self.dice(3)),
+            target: key(self.dice(4)),
             max_receives: u32::try_from(1 + self.dice(3)).unwrap(),
         };
         match self.dice(8) {
@@ -23,7 +28,7 @@ impl Rig {
     pub(super) fn tag(&mut self) {
         let Some(index) = self.pond() else { return };
         let queue = self.ponds[index].number;
-        let value = if self.dice(2) == 0 { "true" } else { "false" };
+        let value = if self.dice(3) == 0 { "false" } else { "true" };
         let set = Tags::from([(DEAD_LETTER_EXPIRED_TAG.into(), value.into())]);
         self.ponds[index].keeps_expired = value == "true";
         self.run(&Tag { queue, set, clear: Vec::new() }).unwrap();
@@ -33,7 +38,8 @@ impl Rig {
     pub(super) fn target(&self, index: usize) -> Option<usize> {
         let target = &self.ponds[index].settings.redrive.as_ref()?.target;
         let found = self.ponds.iter().position(|pond| pond.key == *target)?;
-        (found != index).then_some(found)
+        let is_alike = self.ponds[found].is_fifo() == self.ponds[index].is_fifo();
+        (is_alike && found != index).then_some(found)
     }
 
     /// Moves messages of the model from one pond to another, in this order, as the records at
@@ -45,34 +51,38 @@ impl Rig {
         too_old: bool,
     ) {
         let to = self.target(from).expect("they were carried somewhere");
-        let source = self.ponds[from].number;
+        let (source, now) = (self.ponds[from].number, self.now);
         for (sequence, seen_from) in chosen {
-            let messages = &mut self.ponds[from].messages;
-            let at = messages.iter().position(|message| message.sequence == *sequence).unwrap();
-            let message = messages.remove(at);
+            let found = self.ponds[from].messages.iter().find(|one| one.sequence == *sequence);
+            let message = found.unwrap().clone();
+            self.ponds[from].retain(|one| one.sequence != *sequence);
             let target = &mut self.ponds[to];
-            target.messages.push(Modelled {
+            let sent = if target.is_fifo() { now } else { message.sent };
+            target.add(Modelled {
                 sequence: target.next,
                 seen_from: *seen_from,
-                due: self.now,
+                sent,
+                due: now,
                 delay: 0,
-                came: self.now,
-                ages_from: if too_old { self.now } else { message.sent },
+                was_touched: true,
+                group: message.group.filter(|_| target.is_fifo()),
+                came: now,
+                ages_from: if too_old { now } else { sent },
                 source: Some(source),
                 ..message
             });
-            target.next = target.next.next();
         }
     }
 
     /// What the records from the one with this number on have carried, in order.
     pub(super) fn carried_since(&self, first: usize) -> Vec<(Sequence, Position)> {
-        let read = |(at, kind, payload): &(Position, Kind, Vec<u8>)| {
-            let record = RecordRef { kind: *kind, version: VERSION, payload };
-            match Record::read(record).unwrap() {
-                Record::Carried(carried) => (carried.messages, *at),
-                other => panic!("{other:?} carries nothing"),
-            }
+        let read = |(at, record): &(Position, tidemill_journal::Record)| match Record::read(
+            record.as_ref(),
+        )
+        .unwrap()
+        {
+            Record::Carried(carried) => (carried.messages, *at),
+            other => panic!("{other:?} carries nothing"),
         };
         let carried = self.log[first..].iter().map(read);
         let each = |(messages, at): (Vec<Carry>, Position)| {
@@ -93,7 +103,7 @@ impl Rig {
                 assert_eq!((self.log.len(), cargo.target), (first, None));
                 return;
             }
-            assert_eq!(self.log.len(), first + 1);
+            self.seen.insert("a dead letter");
             let carried = self.carried_since(first);
             assert!(carried.iter().map(|(sequence, _)| *sequence).eq(chosen));
             self.carry_modelled(index, &carried, false);
@@ -102,19 +112,14 @@ impl Rig {
 
     fn exhausted(&self, index: usize, max: u8) -> Vec<Sequence> {
         let pond = &self.ponds[index];
-        let Some(redrive) = pond.settings.redrive.as_ref().filter(|_| self.target(index).is_some())
-        else {
-            return Vec::new();
+        let redrive = pond.settings.redrive.as_ref().filter(|_| self.target(index).is_some());
+        let Some(redrive) = redrive else { return Vec::new() };
+        let is_exhausted = |sequence: &Sequence| {
+            let found = pond.messages.iter().find(|message| message.sequence == *sequence);
+            found.unwrap().receives >= redrive.max_receives
         };
-        let mut heads: Vec<_> = pond.messages.iter().filter(|one| self.is_visible(one)).collect();
-        heads.sort_by_key(|message| (message.due, message.sequence));
-        heads.truncate(max.into());
-        heads.retain(|message| message.receives >= redrive.max_receives);
-        heads.iter().map(|message| message.sequence).collect()
-    }
-
-    fn is_visible(&self, message: &Modelled) -> bool {
-        message.seen_from < self.durable && message.due <= self.now
+        let heads = pond.heads(max.into(), self.now, self.durable);
+        heads.into_iter().filter(is_exhausted).collect()
     }
 
     /// Begins a move, takes one further, or ends one.
@@ -135,24 +140,28 @@ impl Rig {
             self.run(&EndMove { queue, number, status: MoveStatus::Completed }).unwrap();
             return;
         }
-        let to = self.pond().unwrap();
-        let mut chosen = self.ponds[index].messages.clone();
-        chosen.retain(|message| self.is_visible(message));
-        chosen.truncate(usize::try_from(self.dice(5)).unwrap());
-        if to == index || chosen.is_empty() {
+        let (to, max) = (self.pond().unwrap(), usize::try_from(self.dice(8)).unwrap());
+        let pond = &self.ponds[index];
+        let mut chosen = pond.messages.clone();
+        chosen.retain(|one| one.seen_from < self.durable && one.due <= self.now);
+        chosen.truncate(max);
+        if to == index || chosen.is_empty() || pond.is_fifo() != self.ponds[to].is_fifo() {
             return;
         }
+        self.seen.insert("a move");
         let destination = self.ponds[to].number;
-        let messages = chosen.iter().map(|message| (message.sequence, destination)).collect();
+        let redriving = |one: &Modelled| {
+            let group = one.group.map(|group| group.to_string().into());
+            Redriving { sequence: one.sequence, destination, group }
+        };
+        let messages = chosen.iter().map(redriving).collect();
         let first = self.log.len();
         self.run(&RedriveSome { queue, number, messages }).unwrap();
-        self.ponds[index].messages.retain(|one| !chosen.iter().any(|c| c.sequence == one.sequence));
-        let delay = self.ponds[to].settings.delay;
-        for record in first..first + chosen.len() {
-            let sequence = self.ponds[to].next;
-            let message = self.fresh(sequence, record, delay);
-            self.ponds[to].messages.push(message);
-            self.ponds[to].next = sequence.next();
+        for (record, one) in (first..).zip(chosen) {
+            self.ponds[index].retain(|other| other.sequence != one.sequence);
+            let (at, now, target) = (self.log[record].0, self.now, &mut self.ponds[to]);
+            let delay = target.settings.delay;
+            target.add(Modelled::new(target.next, at, now, delay, one.group));
         }
     }
 }

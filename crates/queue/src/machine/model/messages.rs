@@ -90,16 +90,7 @@ impl Rig {
             }
             let own = wish.delay.filter(|_| !pond.is_fifo());
             let delay = own.unwrap_or(pond.settings.delay);
-            pond.add(Modelled {
-                sequence: sent.sequence,
-                position: self.log[next].0,
-                sent: now,
-                delay: u16::try_from(delay.as_secs()).unwrap(),
-                due: now + delay,
-                receives: 0,
-                was_touched: false,
-                group: wish.group,
-            });
+            pond.add(Modelled::new(sent.sequence, self.log[next].0, now, delay, wish.group));
             next += 1;
         }
         assert_eq!(next, self.log.len());
@@ -116,6 +107,7 @@ impl Rig {
         let visibility = (self.dice(3) == 0).then(|| Duration::from_secs(self.dice(40)));
         let attempt = (self.dice(2) == 0).then(|| self.dice(3));
         let mark = attempt.map(|attempt| Mark::of(&[&attempt.to_string()]));
+        self.carry_exhausted(index, max);
         let take = Take { queue, max, visibility, attempt: mark };
         let taken = self.run(&take).unwrap();
         let (now, durable) = (self.now, self.durable);
@@ -128,6 +120,7 @@ impl Rig {
             assert_eq!(taken.position, expected.position);
             assert_eq!(taken.receive, expected.receives);
             assert_eq!(taken.sent, expected.sent);
+            assert_eq!(taken.passage.map(|passage| passage.source), expected.source);
         }
         pond.taken.extend(taken);
     }
@@ -207,10 +200,10 @@ impl Rig {
         }
         let chosen = usize::try_from(self.dice(count)).unwrap();
         let message = self.ponds[index].messages[chosen].clone();
-        let Modelled { sequence, sent, delay, position: from, .. } = message;
+        let Modelled { sequence, sent, delay, position: from, seen_from, .. } = message;
         // Only what is durable is ever moved, and nobody asks where a message is before it is so
         // again.
-        if from >= self.durable {
+        if seen_from >= self.durable {
             return;
         }
         let queue = self.ponds[index].number;
@@ -226,10 +219,25 @@ impl Rig {
 
     pub(super) fn drop_old(&mut self) {
         let Some(index) = self.pond() else { return };
-        let (queue, now, durable) = (self.ponds[index].number, self.now, self.durable);
-        while self.run(&DropOld { queue }).unwrap() {}
-        let pond = &mut self.ponds[index];
-        let retention = pond.settings.retention;
-        pond.retain(|m| m.sent + retention > now || m.position >= durable);
+        let queue = self.ponds[index].number;
+        loop {
+            let first = self.log.len();
+            let dropped = self.run(&DropOld { queue }).unwrap();
+            let (now, durable) = (self.now, self.durable);
+            let retention = self.ponds[index].settings.retention;
+            let is_old = |m: &Modelled| m.ages_from + retention <= now && m.seen_from < durable;
+            if self.ponds[index].keeps_expired && self.target(index).is_some() {
+                let gone = self.carried_since(first);
+                let old = self.ponds[index].messages.iter().filter(|message| is_old(message));
+                assert_eq!((gone.len(), dropped.cargo.count), (old.count().min(512), gone.len()));
+                self.seen.extend((!gone.is_empty()).then_some("a second life"));
+                self.carry_modelled(index, &gone, true);
+            } else {
+                self.ponds[index].retain(|message| !is_old(message));
+            }
+            if !dropped.more {
+                break;
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
 use crate::commands::Taken;
-use crate::key::{QueueNumber, Sequence};
+use crate::key::{QueueKey, QueueNumber, Sequence};
 use crate::settings::{Discipline, Scope, Settings};
 use crate::stock::Counts;
 
@@ -26,6 +26,38 @@ pub(super) struct Modelled {
     pub(super) was_touched: bool,
     /// In a FIFO queue 0 if it has none.
     pub(super) group: Option<u64>,
+    /// It is seen once this is durable: its own record, or the one that brought it.
+    pub(super) seen_from: Position,
+    pub(super) came: Timestamp,
+    pub(super) ages_from: Timestamp,
+    /// The queue that it came from.
+    pub(super) source: Option<QueueNumber>,
+}
+
+impl Modelled {
+    /// One that was just sent.
+    pub(super) fn new(
+        sequence: Sequence,
+        position: Position,
+        now: Timestamp,
+        delay: Duration,
+        group: Option<u64>,
+    ) -> Self {
+        Self {
+            sequence,
+            position,
+            sent: now,
+            delay: u16::try_from(delay.as_secs()).unwrap(),
+            due: now + delay,
+            receives: 0,
+            was_touched: false,
+            group,
+            seen_from: position,
+            came: now,
+            ages_from: now,
+            source: None,
+        }
+    }
 }
 
 /// A receive that can be repeated.
@@ -43,6 +75,10 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Pond {
     pub(super) number: QueueNumber,
+    pub(super) key: QueueKey,
+    /// The sequence that the next message gets.
+    pub(super) next: Sequence,
+    pub(super) keeps_expired: bool,
     pub(super) settings: Settings,
     pub(super) messages: Vec<Modelled>,
     pub(super) taken: Vec<Taken>,
@@ -58,9 +94,12 @@ pub(super) struct Pond {
 }
 
 impl Pond {
-    pub(super) fn new(number: QueueNumber, settings: Settings) -> Self {
+    pub(super) fn new(number: QueueNumber, key: QueueKey, settings: Settings) -> Self {
         Self {
             number,
+            key,
+            next: Sequence(1),
+            keeps_expired: false,
             scope: settings.deduplication_scope,
             settings,
             messages: Vec::new(),
@@ -98,6 +137,8 @@ impl Pond {
             }
             self.last_sent.insert(group, message.sent);
         }
+        assert_eq!(message.sequence, self.next);
+        self.next = self.next.next();
         self.messages.push(message);
     }
 
@@ -167,11 +208,7 @@ impl Pond {
         if let Some(given) = attempt.and_then(|attempt| self.repeat(attempt, until, now)) {
             return given;
         }
-        let chosen = if self.is_fifo() {
-            self.in_line(max, now, durable)
-        } else {
-            self.fair(max, now, durable)
-        };
+        let chosen = self.heads(max, now, durable);
         let given = chosen.iter().map(|sequence| {
             let message = self.touch(*sequence).unwrap();
             message.receives += 1;
@@ -208,11 +245,16 @@ impl Pond {
         Some(asked.given.iter().map(find).collect())
     }
 
+    /// Who is next.
+    pub(super) fn heads(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
+        if self.is_fifo() { self.in_line(max, now, durable) } else { self.fair(max, now, durable) }
+    }
+
     /// Whole groups, each up to its first message that is out or not due.
     fn in_line(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
         let of_group = |group: u64| {
             let all = self.messages.iter().filter(move |message| message.group == Some(group));
-            all.take_while(|m| m.due <= now && m.position < durable).map(|m| m.sequence)
+            all.take_while(|m| m.due <= now && m.seen_from < durable).map(|m| m.sequence)
         };
         self.line.iter().flat_map(|group| of_group(*group)).take(max).collect()
     }
@@ -230,7 +272,7 @@ impl Pond {
                 _ => 0,
             };
             let waits = |m: &&Modelled| {
-                m.due <= now && m.position < durable && !chosen.contains(&m.sequence)
+                m.due <= now && m.seen_from < durable && !chosen.contains(&m.sequence)
             };
             let next = self.messages.iter().filter(waits);
             let next = next.min_by_key(|m| (noise(m), m.due, m.sequence)).map(|m| m.sequence);
@@ -270,7 +312,7 @@ impl Pond {
     }
 
     pub(super) fn counts(&self, now: Timestamp, durable: Position) -> Counts {
-        let there = || self.messages.iter().filter(|m| m.position < durable);
+        let there = || self.messages.iter().filter(|m| m.seen_from < durable);
         let visible = || there().filter(|m| m.due <= now);
         let is_noisy = |m: &&Modelled| m.group.is_some_and(|group| self.noisy.contains(&group));
         let busy: BTreeSet<_> = there().filter(|m| is_out(m, now)).map(|m| m.group).collect();
@@ -278,7 +320,7 @@ impl Pond {
             visible: visible().count(),
             in_flight: there().filter(|m| is_out(m, now)).count(),
             delayed: there().filter(|m| m.due > now && m.receives == 0).count(),
-            oldest: there().map(|m| m.sent).min(),
+            oldest: there().map(|m| m.came).min(),
             groups_in_flight: if self.is_fifo() { busy.len() } else { 0 },
             noisy_groups: self.noisy.len(),
             visible_quiet: visible().filter(|m| !is_noisy(m)).count(),
