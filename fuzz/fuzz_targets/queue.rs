@@ -165,7 +165,7 @@ fn changed(changes: &[(u8, Change)]) -> Held {
         let index = index - held.sections.len();
         match (change, held.records.get_mut(index)) {
             (_, None) => {}
-            (Change::Kind(kind), Some(record)) => record.0 = Kind(kind % 16),
+            (Change::Kind(kind), Some(record)) => record.0 = Kind(kind % 24),
             (Change::Drop, Some(_)) => drop(held.records.remove(index)),
             (Change::Repeat, Some(record)) => {
                 let copy = record.clone();

@@ -56,7 +56,9 @@ pub(crate) fn put_redrive(
         Some(RedriveAllow::Only(keys)) => {
             out.put_u8(ONLY);
             out.put_len(keys.len());
-            keys.iter().for_each(|key| put_key(out, key));
+            for key in keys {
+                put_key(out, key);
+            }
         }
     }
 }

@@ -309,7 +309,9 @@ fn pick(machine: &Machine, queue: &Queue, task: &Task, pace: &mut Pace) -> Step 
         // In a FIFO queue what is in flight keeps back what is behind it in its group.
         let group = queue.stock.fifo().and_then(|fifo| fifo.group_name(&held));
         if held.due > machine.now() || group.as_ref().is_some_and(|group| pace.blocks(group)) {
-            group.into_iter().for_each(|group| pace.block(group));
+            if let Some(group) = group {
+                pace.block(group);
+            }
         } else {
             if allowed == 0 {
                 return Step::Wait(pace.wait_until(plan.per_second));

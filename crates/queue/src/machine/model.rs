@@ -164,7 +164,7 @@ impl Rig {
             retention: (self.dice(2) == 0).then(|| Duration::from_secs(60 + self.dice(7200))),
             visibility: (self.dice(2) == 0).then(|| Duration::from_secs(self.dice(60))),
             deduplication_scope: Some(scope),
-            redrive: self.choose_redrive(),
+            redrive: (self.dice(2) == 0).then(|| self.choose_redrive()),
             ..SettingsChange::default()
         };
         let queue = self.ponds[index].number;

@@ -12,17 +12,11 @@ use crate::redrive::{DEAD_LETTER_EXPIRED_TAG, Redrive};
 use crate::settings::Tags;
 
 impl Rig {
-    /// Sets, or clears, where a queue's dead letters go; sometimes to one that cannot take them.
-    pub(super) fn choose_redrive(&self) -> Option<Option<Redrive>> {
-        let redrive = || Redrive {
-            target: key(self.dice(4)),
-            max_receives: u32::try_from(1 + self.dice(3)).unwrap(),
-        };
-        match self.dice(8) {
-            0 => Some(None),
-            1..4 => Some(Some(redrive())),
-            _ => None,
-        }
+    /// Somewhere, or nowhere; sometimes to a queue that cannot take them.
+    pub(super) fn choose_redrive(&self) -> Option<Redrive> {
+        let max_receives = u32::try_from(1 + self.dice(3)).unwrap();
+        let redrive = Redrive { target: key(self.dice(4)), max_receives };
+        (self.dice(4) > 0).then_some(redrive)
     }
 
     pub(super) fn tag(&mut self) {
