@@ -5,6 +5,7 @@ mod administration;
 mod dead_letters;
 mod fair;
 mod fifo;
+mod fifo_dead_letters;
 mod housekeeping;
 mod messages;
 mod moves;

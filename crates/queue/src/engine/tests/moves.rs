@@ -13,7 +13,7 @@ use crate::refusal::{Error, Refusal};
 
 impl Bench {
     /// Does what the loop does, until it would wait or has nothing more to do.
-    fn move_on(&self) -> Next {
+    pub(super) fn move_on(&self) -> Next {
         loop {
             match self.engine.0.move_some().unwrap() {
                 Next::AtOnce => {}
