@@ -1,4 +1,4 @@
-"""Queue attributes: their ranges, what they ask of each other, tags, and what creating again means."""
+"""Queue attributes: their ranges, what they ask of each other, tags, and creating again."""
 
 import pytest
 

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from server import until
 from test_protocols import query, text
 from test_standard_queue import counts, refused
 
@@ -98,7 +99,8 @@ def test_a_queues_kind_stays_and_the_rest_can_be_set(sqs, strict):
 
 
 def test_a_limit_for_each_group_asks_for_deduplication_within_groups(sqs, strict):
-    limit, scope = {"FifoThroughputLimit": "perMessageGroupId"}, {"DeduplicationScope": "messageGroup"}
+    limit = {"FifoThroughputLimit": "perMessageGroupId"}
+    scope = {"DeduplicationScope": "messageGroup"}
     told = refused(
         "InvalidAttributeValue", sqs.set_queue_attributes, QueueUrl=strict, Attributes=limit
     )
@@ -383,7 +385,10 @@ def test_only_what_is_out_can_be_deleted(shared, sqs, fifo):
     told = refused(
         "InvalidParameterValue", sqs.delete_message, QueueUrl=fifo, ReceiptHandle=handle
     )
-    expired = f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+    expired = (
+        f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has "
+        "expired."
+    )
     assert told == expired
     entries = [{"Id": "a", "ReceiptHandle": handle}]
     (failed,) = sqs.delete_message_batch(QueueUrl=fifo, Entries=entries)["Failed"]
@@ -391,6 +396,29 @@ def test_only_what_is_out_can_be_deleted(shared, sqs, fifo):
     (message,) = take(sqs, fifo)
     sqs.delete_message(QueueUrl=fifo, ReceiptHandle=message["ReceiptHandle"])
     assert counts(sqs, fifo) == (0, 0, 0)
+
+
+# Dead letters.
+
+
+def test_dead_letters_keep_their_id_and_their_group(sqs, make_queue):
+    dead = make_queue(".fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    arn = attributes(sqs, dead, "QueueArn")["QueueArn"]
+    url = make_queue(
+        ".fifo",
+        FifoQueue="true",
+        ContentBasedDeduplication="true",
+        VisibilityTimeout="0",
+        RedrivePolicy='{"deadLetterTargetArn":"%s","maxReceiveCount":2}' % arn,
+    )
+    sent = send(sqs, url, "g-m1")
+    assert [len(take(sqs, url)) for _ in range(3)] == [1, 1, 0]
+    wanted = {"AttributeNames": ["All"]}
+    (letter,) = until(lambda: take(sqs, dead, **wanted), "there is a dead letter")
+    assert (letter["MessageId"], letter["Body"]) == (sent["MessageId"], "g-m1")
+    assert letter["Attributes"]["MessageGroupId"] == "g"
+    source = attributes(sqs, url, "QueueArn")["QueueArn"]
+    assert letter["Attributes"]["DeadLetterQueueSourceArn"] == source
 
 
 # Attempts.

@@ -373,19 +373,3 @@ def test_attribute_names_choose_what_a_receive_returns(sqs, queue):
     assert names("All") == ["Hello.one", "Hello.two", "Other"]
     assert names(".*") == ["Hello.one", "Hello.two", "Other"]
     assert names() == []
-
-
-@pytest.mark.parametrize(
-    "operation, parameters",
-    [
-        ("list_dead_letter_source_queues", {}),
-    ],
-)
-def test_what_is_not_there_yet_says_so(sqs, queue, operation, parameters):
-    message = refused(
-        "AWS.SimpleQueueService.UnsupportedOperation",
-        getattr(sqs, operation),
-        QueueUrl=queue,
-        **parameters,
-    )
-    assert "Tidemill" in message

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_api::sqs::QueueAttributeName;
-use tidemill_base::{ByteSize, QueueName};
-use tidemill_queue::{Description, SettingName, Settings, SettingsChange};
+use tidemill_base::ByteSize;
+use tidemill_queue::{Description, QueueKey, SettingName, Settings, SettingsChange};
 use tidemill_wire::{Fault, Map};
 
 use super::encryption::{self, KMS_KEY, KMS_REUSE, SQS_SSE};
 use super::queue_arn::QueueArn;
-use super::{fault, fifo, policy};
+use super::{Sqs, fault, fifo, policy, redrive};
 
 /// Attributes as they stand on the wire.
 pub(super) type Attributes = Map<QueueAttributeName, String>;
@@ -23,25 +23,31 @@ const RETENTION: &str = "MessageRetentionPeriod";
 const RECEIVE_WAIT: &str = "ReceiveMessageWaitTimeSeconds";
 const VISIBILITY: &str = "VisibilityTimeout";
 
-/// What we lack: attributes that AWS has and that would change what a queue does.
-const LACKING: [&str; 2] = ["RedrivePolicy", "RedriveAllowPolicy"];
 /// What a queue may have or not.
-const OPTIONAL: [&str; 3] = [KMS_KEY, KMS_REUSE, POLICY];
+const OPTIONAL: [&str; 5] = [KMS_KEY, KMS_REUSE, POLICY, redrive::POLICY, redrive::ALLOW_POLICY];
 
-/// Reads the attributes that a queue of this name is to be made with.
-pub(super) fn of_new(name: &QueueName, given: &Attributes) -> Result<SettingsChange, Fault> {
+/// Reads the attributes that the queue `key` is to be made with.
+pub(super) fn of_new(
+    sqs: &Sqs,
+    key: &QueueKey,
+    given: &Attributes,
+) -> Result<SettingsChange, Fault> {
     let mut change = read(given)?;
-    fifo::read_new(name, given, &mut change)?;
+    fifo::read_new(&key.name, given, &mut change)?;
+    redrive::read(sqs, key, given, &mut change)?;
     Ok(change)
 }
 
-/// Reads the attributes that a queue with `settings` is to have from now on.
+/// Reads the attributes that the queue `key`, which has `settings`, is to have from now on.
 pub(super) fn of_existing(
+    sqs: &Sqs,
+    key: &QueueKey,
     settings: &Settings,
     given: &Attributes,
 ) -> Result<SettingsChange, Fault> {
     let mut change = read(given)?;
     fifo::read_existing(settings, given, &mut change)?;
+    redrive::read(sqs, key, given, &mut change)?;
     Ok(change)
 }
 
@@ -60,13 +66,8 @@ fn read(given: &Attributes) -> Result<SettingsChange, Fault> {
             RECEIVE_WAIT => change.receive_wait = Some(seconds(0, 20)?),
             VISIBILITY => change.visibility = Some(seconds(0, 43_200)?),
             POLICY => change.policy = Some(read_policy(value)?),
-            SQS_SSE | KMS_KEY | KMS_REUSE => {}
+            SQS_SSE | KMS_KEY | KMS_REUSE | redrive::POLICY | redrive::ALLOW_POLICY => {}
             name if fifo::NAMES.contains(&name) => {}
-            // Given empty it is taken away: from a queue that cannot have it, nothing.
-            name if LACKING.contains(&name) && value.is_empty() => {}
-            name if LACKING.contains(&name) => {
-                return Err(fault::unsupported(&format!("the queue attribute {name}")));
-            }
             name => return Err(fault::unknown_attribute(name)),
         }
     }
@@ -105,8 +106,8 @@ pub(super) fn name_of(setting: &SettingName) -> &str {
         SettingName::ContentDeduplication => fifo::CONTENT_DEDUPLICATION,
         SettingName::DeduplicationScope => fifo::DEDUPLICATION_SCOPE,
         SettingName::ThroughputScope => fifo::THROUGHPUT_LIMIT,
-        SettingName::Redrive => "RedrivePolicy",
-        SettingName::RedriveAllow => "RedriveAllowPolicy",
+        SettingName::Redrive => redrive::POLICY,
+        SettingName::RedriveAllow => redrive::ALLOW_POLICY,
         SettingName::Delay => DELAY,
         SettingName::MaxSize => MAX_SIZE,
         SettingName::Retention => RETENTION,
@@ -140,7 +141,7 @@ pub(super) fn show<'a>(
 }
 
 fn is_optional(name: &str) -> bool {
-    [LACKING.as_slice(), &OPTIONAL, &fifo::NAMES].iter().any(|names| names.contains(&name))
+    OPTIONAL.contains(&name) || fifo::NAMES.contains(&name)
 }
 
 fn all_of(queue: &Description) -> Vec<(&'static str, String)> {
@@ -163,6 +164,7 @@ fn all_of(queue: &Description) -> Vec<(&'static str, String)> {
     all.extend(settings.policy.as_deref().map(|policy| (POLICY, policy.to_owned())));
     all.extend(encryption::show(settings));
     all.extend(fifo::show(settings));
+    all.extend(redrive::show(settings));
     all
 }
 
@@ -194,10 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_lack_is_refused_by_its_name_but_may_be_taken_away() {
-        assert!(read(&given(&[("RedrivePolicy", "")])).is_ok());
-        let fault = read(&given(&[("RedrivePolicy", "{}")])).unwrap_err();
-        assert!(fault.message.contains("RedrivePolicy"), "{}", fault.message);
+    fn what_is_no_attribute_is_refused_by_its_name() {
         let fault = read(&given(&[("Foobar", "1")])).unwrap_err();
         assert_eq!(fault.message, "Unknown Attribute Foobar.");
     }

@@ -17,9 +17,9 @@ pub(super) async fn handle(
 ) -> Result<CreateQueueResult, Fault> {
     let name = name(&request.queue_name.unwrap_or_default())?;
     let given = request.attributes.unwrap_or_default();
-    let change = attributes::of_new(&name, &given)?;
     let tags = tags::read(&name, request.tags.unwrap_or_default())?;
     let key = QueueKey { account: cx.account(), region: cx.region.clone(), name };
+    let change = attributes::of_new(sqs, &key, &given)?;
     let url = QueueUrl { base: cx.base_url, key: &key }.to_string();
     let created = sqs.engine.create(key, change, tags).await;
     created.map_err(|it| fault::of(it, ""))?;

@@ -49,36 +49,24 @@ fn of_refusal(refusal: Refusal, handle: &str) -> Fault {
             invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
         }
         Refusal::TooLarge => too_long(1 << 20),
-        Refusal::NotADeadLetterQueue
-        | Refusal::MoveUnderWay
-        | Refusal::BadMoveId
-        | Refusal::NoSuchMove
-        | Refusal::MoveIsOver
-        | Refusal::NoSuchDestination
-        | Refusal::SameQueue
-        | Refusal::OtherDiscipline => of_move(&refusal),
-    }
-}
-
-/// What is wrong with a message move task.
-fn of_move(refusal: &Refusal) -> Fault {
-    invalid(match refusal {
-        Refusal::NotADeadLetterQueue => "Source queue must be configured as a Dead Letter Queue.",
-        Refusal::MoveUnderWay => {
+        Refusal::NotADeadLetterQueue => {
+            invalid("Source queue must be configured as a Dead Letter Queue.")
+        }
+        Refusal::MoveUnderWay => invalid(
             "There is already a task running. Only one active task is allowed for a source queue \
-             arn at a given time."
+             arn at a given time.",
+        ),
+        Refusal::BadMoveId => bad_task_handle(),
+        Refusal::NoSuchMove => no_such_task(),
+        Refusal::MoveIsOver => invalid("Only active tasks can be cancelled."),
+        Refusal::NoSuchDestination => no_such_resource("DestinationArn"),
+        Refusal::SameQueue => {
+            invalid("Source queue arn and destination queue arn cannot be the same.")
         }
-        Refusal::BadMoveId => "Value for parameter TaskHandle is invalid.",
-        Refusal::MoveIsOver => "Only active tasks can be cancelled.",
-        Refusal::NoSuchDestination => {
-            "The resource that you specified for the DestinationArn parameter doesn't exist."
-        }
-        Refusal::SameQueue => "Source queue arn and destination queue arn cannot be the same.",
         Refusal::OtherDiscipline => {
-            "The source queue and destination queue must be of the same queue type."
+            invalid("The source queue and destination queue must be of the same queue type.")
         }
-        _ => "Task does not exist.",
-    })
+    }
 }
 
 fn of_failure(failure: &Failure) -> Fault {
@@ -96,6 +84,22 @@ fn of_failure(failure: &Failure) -> Fault {
 pub(super) fn no_such_queue() -> Fault {
     Fault::new(&errors::QUEUE_DOES_NOT_EXIST, "The specified queue does not exist.")
         .in_query("The specified queue does not exist for this wsdl version.")
+}
+
+/// A queue that an ARN names and that is not there.
+pub(super) fn no_such_resource(parameter: &str) -> Fault {
+    Fault::new(
+        &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        format!("The resource that you specified for the {parameter} parameter doesn't exist."),
+    )
+}
+
+pub(super) fn no_such_task() -> Fault {
+    Fault::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, "Task does not exist.")
+}
+
+pub(super) fn bad_task_handle() -> Fault {
+    invalid("Value for parameter TaskHandle is invalid.")
 }
 
 pub(super) fn purge_in_progress(queue: &str) -> Fault {
@@ -215,11 +219,6 @@ pub(super) fn invalid_contents() -> Fault {
         "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF \
          | #xE000 to #xFFFD | #x10000 to #x10FFFF",
     )
-}
-
-/// Something that AWS has and we have not: `what`, in the plural or with its article.
-pub(super) fn unsupported(what: &str) -> Fault {
-    Fault::new(&errors::UNSUPPORTED_OPERATION, format!("Tidemill does not support {what} yet."))
 }
 
 pub(super) fn access_denied(principal: &Principal) -> Fault {

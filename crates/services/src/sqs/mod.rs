@@ -4,6 +4,7 @@ mod add_permission;
 mod attributes;
 mod batch;
 mod by_receipt;
+mod cancel_message_move_task;
 mod change_message_visibility;
 mod create_queue;
 mod delete_message;
@@ -14,21 +15,27 @@ mod fault;
 mod fifo;
 mod get_queue_attributes;
 mod get_queue_url;
+mod list_dead_letter_source_queues;
+mod list_message_move_tasks;
 mod list_queue_tags;
 mod list_queues;
 mod message;
 mod message_attributes;
+mod move_task;
 mod page;
 mod policy;
 mod purge_queue;
 mod queue_arn;
 mod queue_url;
 mod receive_message;
+mod redrive;
 mod remove_permission;
 mod send_message;
 mod sequence_number;
 mod set_queue_attributes;
+mod start_message_move_task;
 mod tags;
+mod task_handle;
 
 use std::sync::Arc;
 
@@ -122,12 +129,18 @@ impl Sqs {
                 remove_permission::handle(self, cx, &it).await?;
                 A::RemovePermission
             }
-            Q::ListDeadLetterSourceQueues(_) => {
-                return Err(fault::unsupported("dead-letter queues"));
+            Q::ListDeadLetterSourceQueues(it) => A::ListDeadLetterSourceQueues(
+                list_dead_letter_source_queues::handle(self, cx, &it)?,
+            ),
+            Q::StartMessageMoveTask(it) => {
+                A::StartMessageMoveTask(start_message_move_task::handle(self, cx, &it).await?)
             }
-            Q::StartMessageMoveTask(_)
-            | Q::ListMessageMoveTasks(_)
-            | Q::CancelMessageMoveTask(_) => return Err(fault::unsupported("message move tasks")),
+            Q::ListMessageMoveTasks(it) => {
+                A::ListMessageMoveTasks(list_message_move_tasks::handle(self, cx, &it)?)
+            }
+            Q::CancelMessageMoveTask(it) => {
+                A::CancelMessageMoveTask(cancel_message_move_task::handle(self, cx, &it).await?)
+            }
         })
     }
 

@@ -9,6 +9,7 @@ use tidemill_wire::{Fault, Map};
 use crate::context::Context;
 
 use super::message_attributes::{self, Wanted};
+use super::queue_arn::QueueArn;
 use super::{Sqs, digest, fault, message, sequence_number};
 
 /// The longest visibility timeout, in seconds.
@@ -153,6 +154,9 @@ impl SystemWanted {
             "AWSTraceHeader" => content.trace_header.clone(),
             "MessageGroupId" => content.group.clone(),
             "MessageDeduplicationId" => content.deduplication.clone(),
+            "DeadLetterQueueSourceArn" => {
+                delivery.source.as_ref().map(|source| QueueArn(source).to_string())
+            }
             "SequenceNumber" if self.fifo => Some(sequence_number::write(delivery.sequence)),
             _ => None,
         };
