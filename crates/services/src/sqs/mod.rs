@@ -72,76 +72,60 @@ impl Sqs {
     /// Answers one request.
     pub async fn handle(&self, cx: &Context<'_>, request: Request) -> Result<Response, Fault> {
         use {Request as Q, Response as A};
-        Ok(match request {
-            Q::SendMessage(it) => A::SendMessage(send_message::one(self, cx, it).await?),
+        match request {
+            Q::SendMessage(it) => send_message::one(self, cx, it).await.map(A::SendMessage),
             Q::ReceiveMessage(it) => {
-                A::ReceiveMessage(receive_message::handle(self, cx, it).await?)
+                receive_message::handle(self, cx, it).await.map(A::ReceiveMessage)
             }
             Q::DeleteMessage(it) => {
-                delete_message::one(self, cx, it).await?;
-                A::DeleteMessage
+                delete_message::one(self, cx, it).await.map(|()| A::DeleteMessage)
             }
             Q::SendMessageBatch(it) => {
-                A::SendMessageBatch(send_message::batch(self, cx, it).await?)
+                send_message::batch(self, cx, it).await.map(A::SendMessageBatch)
             }
             Q::DeleteMessageBatch(it) => {
-                A::DeleteMessageBatch(delete_message::batch(self, cx, it).await?)
+                delete_message::batch(self, cx, it).await.map(A::DeleteMessageBatch)
             }
-            Q::ChangeMessageVisibility(it) => {
-                change_message_visibility::one(self, cx, it).await?;
-                A::ChangeMessageVisibility
-            }
-            Q::ChangeMessageVisibilityBatch(it) => A::ChangeMessageVisibilityBatch(
-                change_message_visibility::batch(self, cx, it).await?,
-            ),
-            Q::CreateQueue(it) => A::CreateQueue(create_queue::handle(self, cx, it).await?),
-            Q::DeleteQueue(it) => {
-                delete_queue::handle(self, cx, it).await?;
-                A::DeleteQueue
-            }
-            Q::PurgeQueue(it) => {
-                purge_queue::handle(self, cx, it).await?;
-                A::PurgeQueue
-            }
-            Q::GetQueueUrl(it) => A::GetQueueUrl(get_queue_url::handle(self, cx, &it)?),
-            Q::ListQueues(it) => A::ListQueues(list_queues::handle(self, cx, &it)?),
+            Q::ChangeMessageVisibility(it) => change_message_visibility::one(self, cx, it)
+                .await
+                .map(|()| A::ChangeMessageVisibility),
+            Q::ChangeMessageVisibilityBatch(it) => change_message_visibility::batch(self, cx, it)
+                .await
+                .map(A::ChangeMessageVisibilityBatch),
+            Q::CreateQueue(it) => create_queue::handle(self, cx, it).await.map(A::CreateQueue),
+            Q::DeleteQueue(it) => delete_queue::handle(self, cx, it).await.map(|()| A::DeleteQueue),
+            Q::PurgeQueue(it) => purge_queue::handle(self, cx, it).await.map(|()| A::PurgeQueue),
+            Q::GetQueueUrl(it) => get_queue_url::handle(self, cx, &it).map(A::GetQueueUrl),
+            Q::ListQueues(it) => list_queues::handle(self, cx, &it).map(A::ListQueues),
             Q::GetQueueAttributes(it) => {
-                A::GetQueueAttributes(get_queue_attributes::handle(self, cx, it)?)
+                get_queue_attributes::handle(self, cx, it).map(A::GetQueueAttributes)
             }
             Q::SetQueueAttributes(it) => {
-                set_queue_attributes::handle(self, cx, it).await?;
-                A::SetQueueAttributes
+                set_queue_attributes::handle(self, cx, it).await.map(|()| A::SetQueueAttributes)
             }
-            Q::TagQueue(it) => {
-                tags::add(self, cx, it).await?;
-                A::TagQueue
-            }
-            Q::UntagQueue(it) => {
-                tags::remove(self, cx, it).await?;
-                A::UntagQueue
-            }
-            Q::ListQueueTags(it) => A::ListQueueTags(list_queue_tags::handle(self, cx, &it)?),
+            Q::TagQueue(it) => tags::add(self, cx, it).await.map(|()| A::TagQueue),
+            Q::UntagQueue(it) => tags::remove(self, cx, it).await.map(|()| A::UntagQueue),
+            Q::ListQueueTags(it) => list_queue_tags::handle(self, cx, &it).map(A::ListQueueTags),
             Q::AddPermission(it) => {
-                add_permission::handle(self, cx, it).await?;
-                A::AddPermission
+                add_permission::handle(self, cx, it).await.map(|()| A::AddPermission)
             }
             Q::RemovePermission(it) => {
-                remove_permission::handle(self, cx, &it).await?;
-                A::RemovePermission
+                remove_permission::handle(self, cx, &it).await.map(|()| A::RemovePermission)
             }
-            Q::ListDeadLetterSourceQueues(it) => A::ListDeadLetterSourceQueues(
-                list_dead_letter_source_queues::handle(self, cx, &it)?,
-            ),
+            Q::ListDeadLetterSourceQueues(it) => {
+                list_dead_letter_source_queues::handle(self, cx, &it)
+                    .map(A::ListDeadLetterSourceQueues)
+            }
             Q::StartMessageMoveTask(it) => {
-                A::StartMessageMoveTask(start_message_move_task::handle(self, cx, &it).await?)
+                start_message_move_task::handle(self, cx, &it).await.map(A::StartMessageMoveTask)
             }
             Q::ListMessageMoveTasks(it) => {
-                A::ListMessageMoveTasks(list_message_move_tasks::handle(self, cx, &it)?)
+                list_message_move_tasks::handle(self, cx, &it).map(A::ListMessageMoveTasks)
             }
             Q::CancelMessageMoveTask(it) => {
-                A::CancelMessageMoveTask(cancel_message_move_task::handle(self, cx, &it).await?)
+                cancel_message_move_task::handle(self, cx, &it).await.map(A::CancelMessageMoveTask)
             }
-        })
+        }
     }
 
     /// The queue that a caller's QueueUrl means, if the caller may use it.

@@ -230,8 +230,10 @@ mod tests {
 
     #[test]
     fn a_permission_joins_the_statements_of_a_policy_that_was_set() {
-        let set = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"},"Id":"x"}"#;
-        let policy = grant(Some(set), &queue(), &permission("a", &["000000000001"], &["*"]));
+        let set = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","#
+            .to_owned()
+            + r#""Action":"sqs:*"},"Id":"x"}"#;
+        let policy = grant(Some(&set), &queue(), &permission("a", &["000000000001"], &["*"]));
         let policy = policy.unwrap();
         let beginning = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow""#;
         assert!(policy.starts_with(beginning) && policy.ends_with(r#"],"Id":"x"}"#), "{policy}");

@@ -80,8 +80,11 @@ mod tests {
     #[test]
     fn a_handle_of_somebody_elses_move_names_its_source_all_the_same() {
         let handle = |text: &str| BASE64_STANDARD.encode(text);
-        let foreign = r#"{"taskId":"10f57157-fc38-4da9-a113-4de7e12d05dd","sourceArn":"arn:aws:sqs:us-east-1:878966065785:q"}"#;
-        let read_foreign = read(&handle(foreign)).unwrap();
+        let foreign = json!({
+            "taskId": "10f57157-fc38-4da9-a113-4de7e12d05dd",
+            "sourceArn": "arn:aws:sqs:us-east-1:878966065785:q",
+        });
+        let read_foreign = read(&handle(&foreign.to_string())).unwrap();
         assert_eq!((read_foreign.source.name.as_str(), read_foreign.id), ("q", None));
         for bad in ["", "foobared", &handle("{}"), &handle("[]"), &"A".repeat(4096)] {
             assert!(read(bad).is_none(), "{bad}");
