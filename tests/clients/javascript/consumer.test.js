@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import test from "node:test";
 
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { Consumer } from "sqs-consumer";
 
 import { advance, counts, polls, queue, receive, send, sqs, until } from "./mill.js";
@@ -120,6 +121,29 @@ test("a heartbeat keeps a message hidden past its timeout", async (t) => {
   await once(consumer, "message_processed");
   assert.ok(await empty(queueUrl));
   assert.deepEqual(consumer.errors, []);
+});
+
+test("a message of a FIFO group that fails is handled again before those behind it", async (t) => {
+  const queueUrl = await queue({ FifoQueue: "true", ContentBasedDeduplication: "true" }, ".fifo");
+  for (const MessageBody of ["a1", "a2", "b1", "a3"]) {
+    const MessageGroupId = MessageBody[0];
+    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody, MessageGroupId }));
+  }
+  const seen = { a: [], b: [] };
+  const handleMessage = async (message) => {
+    const group = seen[message.Body[0]];
+    group.push(message.Body);
+    if (group.length === 1) throw new Error("not at first");
+    return message;
+  };
+  consume(t, {
+    queueUrl,
+    handleMessage,
+    terminateVisibilityTimeout: true,
+    suppressFifoWarning: true,
+  });
+  await until(() => empty(queueUrl), "the queue is empty");
+  assert.deepEqual(seen, { a: ["a1", "a1", "a2", "a3"], b: ["b1", "b1"] });
 });
 
 test("a consumer that stops finishes what it has, and takes nothing more", async (t) => {

@@ -117,6 +117,44 @@ test("a message that is let go comes back at once, counted twice", async () => {
   assert.equal(message.Attributes.ApproximateReceiveCount, "2");
 });
 
+test("a FIFO queue keeps each group's order and sends nothing twice", async () => {
+  const QueueUrl = await queue({ FifoQueue: "true" }, ".fifo");
+  const entry = (Id, MessageBody, MessageGroupId, MessageDeduplicationId = MessageBody) => ({
+    Id,
+    MessageBody,
+    MessageGroupId,
+    MessageDeduplicationId,
+  });
+  const Entries = [entry("1", "a1", "a"), entry("2", "b1", "b"), entry("3", "a2", "a")];
+  const sent = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+  const numbers = sent.Successful.map((entry) => BigInt(entry.SequenceNumber));
+  assert.ok(numbers[0] < numbers[1] && numbers[1] < numbers[2], `${numbers} rise`);
+  const single = (...fields) => {
+    const { Id, ...message } = entry("", ...fields);
+    return sqs.send(new SendMessageCommand({ QueueUrl, ...message }));
+  };
+  const twin = await single("a1", "a");
+  assert.equal(twin.MessageId, sent.Successful[0].MessageId);
+
+  const messages = await receive(QueueUrl);
+  assert.deepEqual(messages.map((message) => message.Body), ["a1", "a2", "b1"]);
+  const { MessageGroupId, MessageDeduplicationId, SequenceNumber } = messages[0].Attributes;
+  assert.deepEqual([MessageGroupId, MessageDeduplicationId], ["a", "a1"]);
+  assert.equal(BigInt(SequenceNumber), numbers[0]);
+
+  // While the group has a message in hand, nothing of it is handed out.
+  await single("a3", "a");
+  assert.deepEqual(await receive(QueueUrl), []);
+  const handles = messages.map(({ ReceiptHandle }, n) => ({ Id: `${n}`, ReceiptHandle }));
+  await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries: handles }));
+  const [next] = await receive(QueueUrl);
+  assert.equal(next.Body, "a3");
+  await assert.rejects(
+    sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: "x", MessageGroupId: "a" })),
+    { name: "InvalidParameterValue", message: /ContentBasedDeduplication/ },
+  );
+});
+
 test("queues are listed page by page, found by name, tagged, emptied and deleted", async () => {
   const made = await Promise.all([queue(), queue(), queue()]);
   const QueueNamePrefix = `javascript-${process.pid}-`;

@@ -125,6 +125,37 @@ async fn a_message_that_is_let_go_comes_back_at_once_counted_twice() {
 }
 
 #[tokio::test]
+async fn a_fifo_queue_keeps_each_groups_order_and_sends_nothing_twice() {
+    let sqs = client().await;
+    let made = sqs.create_queue().queue_name(format!("{}.fifo", name()));
+    let made = made.attributes(QueueAttributeName::FifoQueue, "true").send().await.unwrap();
+    let url = made.queue_url().unwrap();
+    let send = |body: &str| {
+        let call = sqs.send_message().queue_url(url).message_body(body);
+        call.message_group_id(&body[..1]).message_deduplication_id(body).send()
+    };
+    let first = send("a1").await.unwrap();
+    send("b1").await.unwrap();
+    let last = send("a2").await.unwrap();
+    let number = |text: Option<&str>| text.unwrap().parse::<u128>().unwrap();
+    assert!(number(first.sequence_number()) < number(last.sequence_number()));
+    assert_eq!(send("a1").await.unwrap().message_id(), first.message_id());
+
+    let messages = receive(&sqs, url, 0).await;
+    let bodies: Vec<_> = messages.iter().filter_map(|message| message.body()).collect();
+    assert_eq!(bodies, ["a1", "a2", "b1"]);
+    let attributes = messages[0].attributes().unwrap();
+    assert_eq!(attributes[&MessageSystemAttributeName::MessageGroupId], "a");
+    assert_eq!(attributes[&MessageSystemAttributeName::MessageDeduplicationId], "a1");
+    let numbered = attributes[&MessageSystemAttributeName::SequenceNumber].as_str();
+    assert_eq!(Some(numbered), first.sequence_number());
+
+    let no_id = sqs.send_message().queue_url(url).message_body("x").message_group_id("a");
+    let refused = refusal(no_id.send().await);
+    assert_eq!(refused.code(), Some("InvalidParameterValue"));
+}
+
+#[tokio::test]
 async fn queues_are_listed_page_by_page_found_tagged_emptied_and_deleted() {
     let sqs = client().await;
     let stem = name();
