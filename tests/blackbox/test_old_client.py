@@ -152,6 +152,80 @@ sqs.delete_queue(QueueUrl=url)
     }
 
 
+def test_an_old_client_keeps_an_order_and_repeats_nothing(old):
+    told = old(
+        """
+attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+url = sqs.create_queue(QueueName="of-old.fifo", Attributes=attributes)["QueueUrl"]
+def send(group, body):
+    return sqs.send_message(QueueUrl=url, MessageGroupId=group, MessageBody=body)
+sent = [send(group, body) for group, body in (("a", "1"), ("b", "2"), ("a", "3"), ("a", "1"))]
+asked = dict(QueueUrl=url, MaxNumberOfMessages=10, ReceiveRequestAttemptId="once")
+received = sqs.receive_message(AttributeNames=["All"], **asked)["Messages"]
+again = sqs.receive_message(**asked)["Messages"]
+tell(
+    bodies=[message["Body"] for message in received],
+    numbered=received[0]["Attributes"]["SequenceNumber"] == sent[0]["SequenceNumber"],
+    repeated=sent[3]["SequenceNumber"] == sent[0]["SequenceNumber"],
+    same=[m["ReceiptHandle"] for m in again] == [m["ReceiptHandle"] for m in received],
+    lacking=refusal(sqs.send_message, QueueUrl=url, MessageBody="x"),
+)
+sqs.delete_queue(QueueUrl=url)
+"""
+    )
+    assert told == {
+        "bodies": ["1", "3", "2"],
+        "numbered": True,
+        "repeated": True,
+        "same": True,
+        "lacking": [
+            "MissingParameter",
+            "The request must contain the parameter MessageGroupId.",
+        ],
+    }
+
+
+def test_an_old_client_grants_permissions_and_finds_dead_letters(old):
+    told = old(
+        """
+dead = sqs.create_queue(QueueName="dead-of-old")["QueueUrl"]
+target = "arn:aws:sqs:us-east-1:000000000000:dead-of-old"
+policy = json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": "1"})
+attributes = {"RedrivePolicy": policy, "VisibilityTimeout": "0"}
+url = sqs.create_queue(QueueName="source-of-old", Attributes=attributes)["QueueUrl"]
+sqs.send_message(QueueUrl=url, MessageBody="x")
+received = ["Messages" in sqs.receive_message(QueueUrl=url) for _ in range(2)]
+asked = dict(QueueUrl=dead, WaitTimeSeconds=20, AttributeNames=["All"])
+(letter,) = sqs.receive_message(**asked)["Messages"]
+sources = sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]
+allowed = dict(AWSAccountIds=["000000000001", "000000000002"], Actions=["SendMessage"])
+sqs.add_permission(QueueUrl=url, Label="a", **allowed)
+shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+twice = refusal(sqs.add_permission, QueueUrl=url, Label="a", **allowed)
+sqs.remove_permission(QueueUrl=url, Label="a")
+tell(
+    received=received,
+    source=letter["Attributes"]["DeadLetterQueueSourceArn"],
+    listed=sources == [url],
+    principals=len(json.loads(shown["Policy"])["Statement"][0]["Principal"]["AWS"]),
+    twice=twice,
+)
+sqs.delete_queue(QueueUrl=url)
+sqs.delete_queue(QueueUrl=dead)
+"""
+    )
+    assert told == {
+        "received": [True, False],
+        "source": "arn:aws:sqs:us-east-1:000000000000:source-of-old",
+        "listed": True,
+        "principals": 2,
+        "twice": [
+            "InvalidParameterValue",
+            "Value a for parameter Label is invalid. Reason: Already exists.",
+        ],
+    }
+
+
 def test_an_old_resource_drives_a_queue(old):
     told = old(
         """
