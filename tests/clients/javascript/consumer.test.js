@@ -146,6 +146,29 @@ test("a message of a FIFO group that fails is handled again before those behind 
   assert.deepEqual(seen, { a: ["a1", "a1", "a2", "a3"], b: ["b1", "b1"] });
 });
 
+test("what a consumer fails at too often goes to the dead-letter queue", async (t) => {
+  const dead = await queue();
+  const name = dead.split("/").at(-1);
+  const deadLetterTargetArn = `arn:aws:sqs:us-east-1:000000000000:${name}`;
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 2 });
+  const queueUrl = await queue({ RedrivePolicy });
+  await send(queueUrl, "hopeless", "fine");
+  let tries = 0;
+  const handleMessage = async (message) => {
+    if (message.Body === "fine") return message;
+    tries += 1;
+    throw new Error("never");
+  };
+  consume(t, { queueUrl, handleMessage, terminateVisibilityTimeout: true });
+  const [message] = await receive(dead, { WaitTimeSeconds: 20 });
+  assert.equal(message.Body, "hopeless");
+  assert.equal(message.Attributes.ApproximateReceiveCount, "3");
+  const source = message.Attributes.DeadLetterQueueSourceArn.split(":").at(-1);
+  assert.equal(source, queueUrl.split("/").at(-1));
+  assert.equal(tries, 2);
+  assert.ok(await empty(queueUrl));
+});
+
 test("a consumer that stops finishes what it has, and takes nothing more", async (t) => {
   const queueUrl = await queue();
   await send(queueUrl, "in hand");

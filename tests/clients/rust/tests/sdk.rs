@@ -156,6 +156,36 @@ async fn a_fifo_queue_keeps_each_groups_order_and_sends_nothing_twice() {
 }
 
 #[tokio::test]
+async fn dead_letters_go_back_by_a_move_task() {
+    let sqs = client().await;
+    let (source, dead) = (name(), name());
+    let dead_url = sqs.create_queue().queue_name(&dead).send().await.unwrap().queue_url.unwrap();
+    let arn = format!("arn:aws:sqs:us-east-1:000000000000:{dead}");
+    let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"1"}}"#);
+    let made = sqs.create_queue().queue_name(&source);
+    let made = made.attributes(QueueAttributeName::RedrivePolicy, policy).send().await.unwrap();
+    let url = made.queue_url().unwrap();
+    sqs.send_message().queue_url(url).message_body("back and forth").send().await.unwrap();
+    for found in [1, 0] {
+        let call = sqs.receive_message().queue_url(url).visibility_timeout(0);
+        assert_eq!(call.send().await.unwrap().messages().len(), found);
+    }
+    let lettered = sqs.list_dead_letter_source_queues().queue_url(&dead_url).send().await.unwrap();
+    assert_eq!(lettered.queue_urls(), [url]);
+
+    // It is there when a poll finds it, and lets go of at once, for the task to move.
+    let poll = sqs.receive_message().queue_url(&dead_url).wait_time_seconds(20);
+    assert_eq!(poll.visibility_timeout(0).send().await.unwrap().messages().len(), 1);
+    sqs.start_message_move_task().source_arn(&arn).send().await.unwrap();
+    let back = receive(&sqs, url, 20).await;
+    assert_eq!(back[0].body(), Some("back and forth"));
+    let tasks = sqs.list_message_move_tasks().source_arn(&arn).send().await.unwrap();
+    assert_eq!(tasks.results()[0].approximate_number_of_messages_moved(), 1);
+    let wrong = sqs.start_message_move_task().source_arn(format!("{arn}-none")).send().await;
+    assert!(refusal(wrong).is_resource_not_found_exception());
+}
+
+#[tokio::test]
 async fn queues_are_listed_page_by_page_found_tagged_emptied_and_deleted() {
     let sqs = client().await;
     let stem = name();
