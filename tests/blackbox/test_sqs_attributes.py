@@ -100,6 +100,9 @@ def test_an_attribute_that_a_queue_has_not_is_left_out(sqs, queue):
     names = ["Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "FifoQueue"]
     assert attributes(sqs, queue, *names) == {}
     assert attributes(sqs, queue) == {}
+    call = sqs.get_queue_attributes
+    told = refused("InvalidAttributeName", call, QueueUrl=queue, AttributeNames=["All", "Foobar"])
+    assert told == "Unknown Attribute Foobar."
 
 
 def test_tags_have_their_limits(shared, sqs, queue):

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from server import until
-from test_protocols import call
+from test_protocols import call, query, text
 from test_sqs_dead_letters import arn, policy, take
 from test_standard_queue import counts, refused
 
@@ -219,3 +219,21 @@ def test_a_task_that_is_none_cannot_be_cancelled(shared, sqs, queue):
     assert told == "Task does not exist."
     status, headers, _ = call(shared, "CancelMessageMoveTask", TaskHandle=handle_of(arn(queue)))
     assert (status, headers["x-amzn-query-error"]) == (404, "ResourceNotFoundException;Sender")
+
+
+def test_tasks_are_started_listed_and_cancelled_by_query_too(shared, sqs, pair):
+    queue, dead = pair
+    dead_letters(sqs, queue, dead, 3)
+    source = {"SourceArn": arn(dead)}
+    pace = {"MaxNumberOfMessagesPerSecond": 1}
+    _, tree = query(shared, Action="StartMessageMoveTask", **source, **pace)
+    handle = text(tree, "StartMessageMoveTaskResult", "TaskHandle")
+    _, tree = query(shared, Action="ListMessageMoveTasks", **source)
+    entry = "ListMessageMoveTasksResult", "ListMessageMoveTasksResultEntry"
+    assert text(tree, *entry, "TaskHandle") == handle
+    assert text(tree, *entry, "Status") == "RUNNING"
+    _, tree = query(shared, Action="CancelMessageMoveTask", TaskHandle=handle)
+    moved = text(tree, "CancelMessageMoveTaskResult", "ApproximateNumberOfMessagesMoved")
+    assert int(moved) == 3 - counts(sqs, dead)[0]
+    status, tree = query(shared, Action="CancelMessageMoveTask", TaskHandle=handle_of(arn(dead)))
+    assert (status, text(tree, "Error", "Code")) == (404, "ResourceNotFoundException")

@@ -125,17 +125,19 @@ pub(super) fn show<'a>(
 ) -> Result<Attributes, Fault> {
     let all = all_of(queue);
     let mut shown = Attributes::default();
+    let mut everything = false;
     for name in wanted {
-        if name == "All" {
-            return Ok(all.into_iter().map(|(name, value)| (name.into(), value)).collect());
-        }
         match all.iter().find(|(known, _)| *known == name) {
             Some((name, value)) => {
                 shown.insert((*name).into(), value.clone());
             }
+            None if name == "All" => everything = true,
             None if is_optional(name) => {}
             None => return Err(fault::unknown_attribute(name)),
         }
+    }
+    if everything {
+        return Ok(all.into_iter().map(|(name, value)| (name.into(), value)).collect());
     }
     Ok(shown)
 }
