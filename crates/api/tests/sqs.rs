@@ -102,11 +102,12 @@ fn a_missing_parameter_is_named() {
     assert_eq!(fault.message, "The request must contain the parameter MessageBody.");
     let (_, request) = query(
         "Action=SendMessageBatch&QueueUrl=u&SendMessageBatchRequestEntry.1.Id=a\
-         &SendMessageBatchRequestEntry.2.Id=a&SendMessageBatchRequestEntry.1.MessageBody=x",
+         &SendMessageBatchRequestEntry.1.MessageBody=x\
+         &SendMessageBatchRequestEntry.2.MessageBody=x",
     );
     assert_eq!(
         request.unwrap_err().message,
-        "The request must contain the parameter SendMessageBatchRequestEntry.2.MessageBody."
+        "The request must contain the parameter SendMessageBatchRequestEntry.2.Id."
     );
 }
 
