@@ -3,8 +3,9 @@
 //! Layout, version 1, after the record's header: length of the head (u32), head, body. The body is
 //! last, so that what is handed out is a slice of what was read. The head: id (16 bytes), MD5 of
 //! the body (16), flags (u8), MD5 of the attributes (16, flag 1), sender, trace header (flag 2),
-//! group (flag 4), deduplication id (flag 8), number of attributes, and of each: name, data type, 0 or 1 for text or binary,
-//! value. The group is in the record's header now; a head written before that was so may have it.
+//! group (flag 4), deduplication id (flag 8), number of attributes, and of each: name, data type, 0
+//! or 1 for text or binary, value. The group is in the record's header now; a head that was written
+//! before that was so may have it.
 //! To change the layout: count the record's version up and keep decoding the older ones.
 
 use bytes::Bytes;

@@ -177,9 +177,7 @@ impl Queue {
             Record::Founded { .. } | Record::Created(_) | Record::Forgotten => {}
             Record::Removed { .. } => return Some(self.stock.clear(ground)),
             Record::Configured { at, settings, .. } => {
-                if let Some(fifo) = self.stock.fifo_mut() {
-                    fifo.configure(*at, settings);
-                }
+                self.stock.configure(*at, settings);
                 self.facts.settings = Arc::new(settings.as_ref().clone());
                 self.facts.modified = *at;
             }
@@ -194,16 +192,8 @@ impl Queue {
             Record::Message(header) => self.add(position, header, ground),
             Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
             Record::Received(received) => self.stock.receive(received),
-            Record::Repeated { until, attempt, .. } => {
-                if let Some(fifo) = self.stock.fifo_mut() {
-                    fifo.repeat(*attempt, *until);
-                }
-            }
-            Record::Lapsed { at, .. } => {
-                if let Some(fifo) = self.stock.fifo_mut() {
-                    fifo.lapse(*at);
-                }
-            }
+            Record::Repeated { until, attempt, .. } => self.stock.repeat(*attempt, *until),
+            Record::Lapsed { at, .. } => self.stock.lapse(*at),
             Record::Returned { at, sequences, .. } => {
                 for one in sequences {
                     self.stock.give_back(*one, *at);

@@ -2,8 +2,8 @@
 //! its group.
 //!
 //! One is found by its sequence, whatever its group, and the next of a group by the one before:
-//! neither takes a list a group, of which there may be a hundred thousand. A row costs 20 bytes. The
-//! chunks are shared: a copy, for a snapshot, copies only their addresses.
+//! neither takes a list a group, of which there may be a hundred thousand. A row costs 20 bytes.
+//! The chunks are shared: a copy, for a snapshot, copies only their addresses.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,6 +67,8 @@ struct Chunk {
 pub(crate) struct Rows {
     /// None is empty.
     chunks: VecDeque<Arc<Chunk>>,
+    /// Where each begins, close together: to find one is most of what there is to do.
+    firsts: VecDeque<Sequence>,
     len: usize,
 }
 
@@ -126,7 +128,13 @@ impl Chunk {
     }
 
     fn index_of(&self, sequence: Sequence) -> Option<usize> {
-        let index = self.index_from(sequence);
+        // Where nothing is missing the distance is the index.
+        let distance = u16::try_from(sequence.0.checked_sub(self.sequence.0)?).ok()?;
+        let guess = self.rows.get(usize::from(distance));
+        let index = match guess.filter(|packed| packed.sequence == distance) {
+            Some(_) => usize::from(distance),
+            None => self.index_from(sequence),
+        };
         self.row(index).filter(|row| row.sequence == sequence).map(|_| index)
     }
 
@@ -167,6 +175,7 @@ impl Rows {
             let chunk = Chunk::starting_with(row);
             let packed = Packed::new(row, &chunk).expect("nothing is far from itself");
             self.chunks.push_back(Arc::new(chunk));
+            self.firsts.push_back(row.sequence);
             packed
         });
         let chunk = self.chunks.back_mut().expect("one was pushed if there was none");
@@ -187,6 +196,7 @@ impl Rows {
         chunk.take(index);
         if chunk.live == 0 {
             self.chunks.remove(number);
+            self.firsts.remove(number);
         }
         self.len -= 1;
         row
@@ -261,7 +271,7 @@ impl Rows {
 
     /// The chunk in which `sequence` is, if it is anywhere.
     fn chunk_of(&self, sequence: Sequence) -> usize {
-        self.chunks.partition_point(|chunk| chunk.sequence <= sequence).saturating_sub(1)
+        self.firsts.partition_point(|first| *first <= sequence).saturating_sub(1)
     }
 
     fn find(&self, sequence: Sequence) -> Option<(usize, usize)> {

@@ -1,8 +1,8 @@
 //! Settings and tags as bytes, in records and in snapshots alike.
 //!
 //! Settings, layout version 2: version (u8), discipline (u8: 0 standard, 1 FIFO), flags (u8: 1
-//! deduplicates by content, 2 deduplicates in groups, 4 limits groups), delay, size (varints, ms and
-//! bytes), retention, wait, visibility (varints, ms), policy (optional text), extras (pairs of
+//! deduplicates by content, 2 deduplicates in groups, 4 limits groups), delay, size (varints, ms
+//! and bytes), retention, wait, visibility (varints, ms), policy (optional text), extras (pairs of
 //! text), and what `redrive` writes. Version 1 had no flags, only standard queues and no redrive.
 //! Tags are pairs of text. The settings carry their own version, for they are part of several
 //! records.

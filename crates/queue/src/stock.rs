@@ -17,6 +17,7 @@ use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
 use crate::codec::{Reader, Unreadable};
+use crate::deduplication::Mark;
 use crate::ground::Ground;
 use crate::key::Sequence;
 use crate::loose::Held;
@@ -87,10 +88,24 @@ impl Stock {
         }
     }
 
-    pub(crate) fn fifo_mut(&mut self) -> Option<&mut Fifo> {
-        match self {
-            Self::Standard(_) => None,
-            Self::Fifo(fifo) => Some(fifo),
+    /// The settings change.
+    pub(crate) fn configure(&mut self, at: Timestamp, settings: &Settings) {
+        if let Self::Fifo(fifo) = self {
+            fifo.configure(at, settings);
+        }
+    }
+
+    /// Hands out again what the receive of this mark gave.
+    pub(crate) fn repeat(&mut self, attempt: Mark, until: Timestamp) {
+        if let Self::Fifo(fifo) = self {
+            fifo.repeat(attempt, until);
+        }
+    }
+
+    /// Forgets what was remembered of sends and receives and is over.
+    pub(crate) fn lapse(&mut self, at: Timestamp) {
+        if let Self::Fifo(fifo) = self {
+            fifo.lapse(at);
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! A group is *noisy* from when it has more than a tenth of all that is in flight, and at least 30
 //! messages of its own, until nothing of it waits any more or it was sent nothing for five minutes.
-//! The others are *quiet*; they, and messages of no group, always come first. Who is noisy is judged
-//! when the queue moves on, from what is recorded, and is not itself recorded: which messages a
+//! The others are *quiet*; they, and messages of no group, always come first. Who is noisy is
+//! judged when the queue moves on, from what is recorded, and is not itself recorded: what a
 //! receive was given is.
 
 use std::collections::{BTreeMap, BTreeSet};
