@@ -192,7 +192,10 @@ pub(super) fn is_text(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_base::{AccountId, Region};
+
     use super::*;
+    use crate::context::{BaseUrl, Principal};
 
     #[test]
     fn text_has_the_characters_of_xml() {
@@ -210,6 +213,59 @@ mod tests {
         for bad in ["", "a b", "é", &"g".repeat(129)] {
             assert!(check_token("MessageGroupId", bad).is_err(), "{bad:?}");
         }
+    }
+
+    fn given(place: Place) -> Given {
+        Given {
+            place,
+            body: "body".into(),
+            delay_seconds: None,
+            attributes: None,
+            trace_header: None,
+            deduplication_id: None,
+            group_id: Some("group".into()),
+        }
+    }
+
+    fn checked(given: Given, settings: &Settings) -> Result<NewMessage, Fault> {
+        let cx = Context {
+            principal: Principal::Anyone(AccountId::DEFAULT),
+            region: Region::default(),
+            base_url: BaseUrl { scheme: "http", host: "localhost" },
+        };
+        given.check(&cx, settings).map(|checked| checked.message)
+    }
+
+    fn fifo(content_deduplication: bool) -> Settings {
+        Settings { discipline: Discipline::Fifo, content_deduplication, ..Settings::default() }
+    }
+
+    #[test]
+    fn a_fifo_message_is_known_by_its_own_id_or_by_its_body() {
+        let by_body = checked(given(Place::Alone), &fifo(true)).unwrap();
+        let digest = "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5";
+        assert_eq!(by_body.content.deduplication.as_deref(), Some(digest));
+        let own = Given { deduplication_id: Some("own".into()), ..given(Place::Alone) };
+        let by_id = checked(own, &fifo(true)).unwrap();
+        assert_eq!(by_id.content.deduplication.as_deref(), Some("own"));
+        assert!(checked(given(Place::Alone), &fifo(false)).is_err());
+        let standard = checked(given(Place::Alone), &Settings::default()).unwrap();
+        assert_eq!(standard.content.deduplication, None);
+    }
+
+    #[test]
+    fn what_is_missing_has_another_name_or_code_in_a_batch() {
+        let lacking = |place| Given { group_id: None, ..given(place) };
+        let alone = checked(lacking(Place::Alone), &fifo(true)).unwrap_err();
+        let entry = checked(lacking(Place::Entry(1)), &fifo(true)).unwrap_err();
+        assert_eq!(alone.message, entry.message);
+        assert_eq!(
+            (alone.error.code, entry.error.code),
+            ("MissingParameter", "InvalidParameterValue")
+        );
+        let empty = |place| Given { body: String::new(), ..given(place) };
+        let entry = checked(empty(Place::Entry(3)), &Settings::default()).unwrap_err();
+        assert!(entry.message.ends_with(" SendMessageBatchRequestEntry.3.MessageBody."));
     }
 
     #[test]
