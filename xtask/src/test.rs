@@ -29,8 +29,9 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     run(&mut pytest)
 }
 
-/// A Python that has those clients that are Python, in a folder of its own under `target`; made when
-/// it is missing or the list has changed. The others come when a test first needs them: `clients.py`.
+/// A Python that has those clients that are Python, in a folder of its own under `target`; made
+/// when it is missing or the list has changed. The others come when a test first needs them: see
+/// `clients.py` beside the tests.
 fn clients() -> anyhow::Result<PathBuf> {
     let list = Path::new(BLACKBOX).join("requirements.txt");
     let old_list = Path::new(BLACKBOX).join("requirements-old.txt");
