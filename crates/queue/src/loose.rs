@@ -18,6 +18,9 @@ use crate::rows::Row;
 /// A page covers 64 sequences.
 const PAGE_BITS: u32 = 6;
 
+/// A message that was received so often goes to the back of its queue when it comes back.
+pub(crate) const TOO_OFTEN: u32 = 3;
+
 /// A message that is not in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
@@ -60,6 +63,13 @@ impl From<Row> for Held {
 }
 
 impl Held {
+    /// The time by which it has its turn among what is visible. What comes back has the place
+    /// that it had, by when it was sent; what was kept back, or comes back again and again, is
+    /// behind those that were visible before.
+    pub(crate) fn turn(&self) -> Timestamp {
+        if (1..TOO_OFTEN).contains(&self.receives) { self.sent } else { self.due }
+    }
+
     /// From when on its age counts: it is too old at the queue's retention after that. What was
     /// too old when it came begins anew.
     pub(crate) fn ages_from(&self) -> Timestamp {
@@ -100,7 +110,7 @@ pub(crate) struct Loose {
     pages: Pages,
     /// Not yet visible, the next to become so first.
     pending: BTreeSet<(Timestamp, Sequence)>,
-    /// Visible and of no group, the one that became so first first.
+    /// Visible and of no group, by their turns.
     visible: BTreeSet<(Timestamp, Sequence)>,
     /// How many others are visible; their groups know in which order.
     grouped: usize,
@@ -187,7 +197,7 @@ impl Loose {
         if held.group.is_some() {
             self.grouped += 1;
         } else {
-            self.visible.insert((held.due, held.sequence));
+            self.visible.insert((held.turn(), held.sequence));
         }
     }
 
@@ -209,7 +219,7 @@ impl Loose {
         } else if held.group.is_some() {
             self.grouped -= 1;
         } else {
-            let was_visible = self.visible.remove(&(held.due, sequence));
+            let was_visible = self.visible.remove(&(held.turn(), sequence));
             debug_assert!(was_visible, "what is loose is pending or visible");
         }
         Some((held, was_pending))
@@ -238,7 +248,7 @@ impl Loose {
         self.pending.first().map(|(due, _)| *due)
     }
 
-    /// The visible ones of no group, in the order in which they became so.
+    /// The visible ones of no group, in the order of their turns.
     pub(crate) fn iter_visible(&self) -> impl Iterator<Item = &Held> + '_ {
         self.visible
             .iter()

@@ -31,7 +31,7 @@ const QUIET_AFTER: Duration = Duration::from_mins(5);
 pub(super) struct Rank {
     /// 0 if the group is quiet; else one more than it has in flight.
     noise: usize,
-    due: Timestamp,
+    turn: Timestamp,
     sequence: Sequence,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Fair {
 impl Rank {
     /// Of a message that has no group, or a quiet one.
     pub(super) fn quiet(held: &Held) -> Self {
-        Self { noise: 0, due: held.due, sequence: held.sequence }
+        Self { noise: 0, turn: held.turn(), sequence: held.sequence }
     }
 }
 
@@ -145,14 +145,14 @@ impl Fair {
 
     /// A loose message is visible.
     pub(super) fn show(&mut self, id: GroupId, held: &Held) {
-        self.shown.insert((id, held.due, held.sequence));
+        self.shown.insert((id, held.turn(), held.sequence));
         self.groups.get_mut(id).own.shown += 1;
         self.rank(id);
     }
 
     /// It is so no more.
     pub(super) fn cover(&mut self, id: GroupId, held: &Held) {
-        self.shown.remove(&(id, held.due, held.sequence));
+        self.shown.remove(&(id, held.turn(), held.sequence));
         self.groups.get_mut(id).own.shown -= 1;
         self.rank(id);
     }
@@ -187,12 +187,12 @@ impl Fair {
     fn rank(&mut self, id: GroupId) {
         let group = self.groups.get(id);
         let shown = self.shown.range((id, Timestamp::EPOCH, Sequence(0))..).next();
-        let shown = shown.filter(|(of, ..)| *of == id).map(|(_, due, sequence)| (*due, *sequence));
+        let shown = shown.filter(|(of, ..)| *of == id).map(|(_, turn, sequence)| (*turn, *sequence));
         let row = group.chain.first().and_then(|first| self.rows.get(first));
         let waits = row.map(|row| (row.sent, row.sequence));
         let noise = if group.own.is_noisy { 1 + group.in_flight } else { 0 };
         let rank = shown.into_iter().chain(waits).min();
-        let rank = rank.map(|(due, sequence)| Rank { noise, due, sequence });
+        let rank = rank.map(|(turn, sequence)| Rank { noise, turn, sequence });
         if rank != group.own.rank {
             let before = std::mem::replace(&mut self.groups.get_mut(id).own.rank, rank);
             if let Some(before) = before {
@@ -275,7 +275,7 @@ impl Fair {
         let mut shown = shown.filter_map(|(_, _, sequence)| loose.get(*sequence)).peekable();
         let mut rows = self.rows.chain(&self.groups.get(id).chain).map(Held::from).peekable();
         std::iter::from_fn(move || match (shown.peek(), rows.peek()) {
-            (Some(one), Some(other)) if (one.due, one.sequence) > (other.due, other.sequence) => {
+            (Some(one), Some(other)) if Rank::quiet(one) > Rank::quiet(other) => {
                 rows.next()
             }
             (Some(_), _) => shown.next().copied(),

@@ -185,9 +185,8 @@ impl Standard {
         delayed.into_iter().chain(loose).min()
     }
 
-    /// The first `max` visible messages, that which became visible first first: so one that
-    /// keeps coming back goes behind those that were waiting when it did. Those of noisy groups
-    /// come after all others.
+    /// The first `max` visible messages, in the order of their turns. Those of noisy groups come
+    /// after all others.
     pub(super) fn heads(&self, max: usize) -> Vec<Held> {
         if self.fair.is_empty() {
             return self.groupless().take(max).collect();
@@ -207,14 +206,14 @@ impl Standard {
         heads
     }
 
-    /// The visible messages of no group, that which became visible first first.
+    /// The visible messages of no group, in the order of their turns.
     fn groupless(&self) -> impl Iterator<Item = Held> + '_ {
         let mut prompt = self.prompt.iter().map(Held::from).peekable();
         let mut ripe = self.ripe.iter().map(Held::from).peekable();
         let mut loose = self.loose.iter_visible().copied().peekable();
         let mut arrivals = self.arrivals.loose().iter_visible().copied().peekable();
         std::iter::from_fn(move || {
-            let order = |held: &Held| (held.due, held.sequence);
+            let order = |held: &Held| (held.turn(), held.sequence);
             let fronts = [prompt.peek(), ripe.peek(), loose.peek(), arrivals.peek()];
             let first = fronts.iter().flatten().map(|held| order(held)).min()?;
             if prompt.peek().map(order) == Some(first) {

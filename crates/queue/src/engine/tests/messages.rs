@@ -99,13 +99,18 @@ async fn visibility_can_be_changed_both_ways_even_after_it_ended() {
 }
 
 #[tokio::test]
-async fn what_keeps_coming_back_goes_behind_what_waits() {
+async fn what_comes_back_has_its_place_again_and_the_third_time_is_last() {
     let bench = Bench::new();
     let queue = bench.queue("orders").await;
     bench.send(queue, &["bad"]).await;
     let ask = Receive { max: 1, visibility: Some(SECOND), ..Receive::default() };
-    bench.engine.receive(queue, ask).await.unwrap();
+    let receive = || bench.engine.receive(queue, ask.clone());
+    assert_eq!(bodies(&receive().await.unwrap()), ["bad"]);
     bench.send(queue, &["good"]).await;
+    for _ in 0..2 {
+        bench.advance(SECOND);
+        assert_eq!(bodies(&receive().await.unwrap()), ["bad"]);
+    }
     bench.advance(SECOND);
     assert_eq!(bodies(&bench.take(queue, 10).await), ["good", "bad"]);
 }

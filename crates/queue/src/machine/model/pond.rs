@@ -259,7 +259,7 @@ impl Pond {
         self.line.iter().flat_map(|group| of_group(*group)).take(max).collect()
     }
 
-    /// The quiet by when they became visible, then of the noisy whoever has fewest in flight.
+    /// The quiet by their turns, then of the noisy whoever has fewest in flight.
     fn fair(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
         let mut chosen: Vec<Sequence> = Vec::new();
         while chosen.len() < max {
@@ -275,7 +275,7 @@ impl Pond {
                 m.due <= now && m.seen_from < durable && !chosen.contains(&m.sequence)
             };
             let next = self.messages.iter().filter(waits);
-            let next = next.min_by_key(|m| (noise(m), m.due, m.sequence)).map(|m| m.sequence);
+            let next = next.min_by_key(|m| (noise(m), turn(m), m.sequence)).map(|m| m.sequence);
             let Some(next) = next else { break };
             chosen.push(next);
         }
@@ -330,4 +330,10 @@ impl Pond {
 
 fn is_out(message: &Modelled, now: Timestamp) -> bool {
     message.due > now && message.receives > 0
+}
+
+/// What comes back has its old place, by when it was sent; the third time and later it goes to
+/// the back.
+fn turn(message: &Modelled) -> Timestamp {
+    if message.receives == 1 || message.receives == 2 { message.sent } else { message.due }
 }
