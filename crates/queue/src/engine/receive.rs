@@ -8,7 +8,7 @@ use tidemill_journal::{Position, ReadError, Record};
 use tokio::sync::oneshot;
 
 use super::messages::count;
-use super::shard::{Committed, Served, Shard};
+use super::shard::{Cleared, Committed, Served, Shard};
 use super::{Engine, Inner};
 use crate::codec::Unreadable;
 use crate::commands::{GiveBack, Take, Taken};
@@ -49,10 +49,15 @@ impl Engine {
             Begun::Served(served) => served,
             Begun::Waiting(waiting) => waiting.served().await?,
         };
-        if served.taken.is_empty() {
+        let (is_empty, carried) = (served.taken.is_empty(), served.carried);
+        let handed = Handed { inner: &self.0, queue, served: Some(served) };
+        if let Some(upto) = carried {
+            // Whoever looks at the dead-letter queue after this answer finds it there.
+            self.0.journal.durable_at(upto).await?;
+        }
+        if is_empty {
             return Ok(Vec::new());
         }
-        let handed = Handed { inner: &self.0, queue, served: Some(served) };
         // The other requests that this thread has at hand go first: one write serves them all.
         tokio::task::yield_now().await;
         self.0.deliver(id, &handed.arrived())
@@ -74,7 +79,9 @@ impl Handed<'_> {
 
 impl Drop for Handed<'_> {
     fn drop(&mut self) {
-        if let Some(Served { taken, .. }) = self.served.take() {
+        if let Some(Served { taken, .. }) = self.served.take()
+            && !taken.is_empty()
+        {
             self.inner.take_back(&mut self.inner.lock(), self.queue, taken);
         }
     }
@@ -122,7 +129,9 @@ impl Inner {
         let Receive { max, visibility, .. } = *ask;
         let take = Take { queue, max, visibility, attempt };
         let nothing = || Committed { reply: Vec::new(), upto: Position::ZERO };
-        let is_busy = expiring || self.carry_exhausted(&mut shard, queue, max)?;
+        let cleared = (!expiring).then(|| self.carry_exhausted(&mut shard, queue, max));
+        let Cleared { carried, more } = cleared.transpose()?.unwrap_or_default();
+        let is_busy = expiring || more;
         let committed = if is_busy { Ok(nothing()) } else { self.commit(&mut shard, &take, &[]) };
         let Committed { reply: taken, upto } = match committed {
             // One that waits is not told of the limit, but waits for there to be room.
@@ -135,7 +144,7 @@ impl Inner {
             tally.empty_receives += u64::from(taken.is_empty());
             tally.received += count(taken.len());
             let sources = Arc::clone(&queue.facts.sources);
-            return Ok(Begun::Served(Served { taken, upto, sources }));
+            return Ok(Begun::Served(Served { taken, upto, sources, carried }));
         }
         let waiting = self.wait_in_line(&mut shard, &take, wait)?;
         if is_busy {

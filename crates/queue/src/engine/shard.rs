@@ -46,6 +46,18 @@ pub(super) struct Served {
     pub(super) upto: Position,
     /// What the queues are called that some of it may have come from.
     pub(super) sources: Arc<BTreeMap<QueueNumber, QueueKey>>,
+    /// To be durable before the answer leaves: what went to the dead-letter queue instead.
+    pub(super) carried: Option<Position>,
+}
+
+/// What was carried away before a receive.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cleared {
+    /// Up to where that is recorded, if there was anything.
+    pub(super) carried: Option<Position>,
+    /// Whether there may be more than was carried: the timer goes on with it at once for those
+    /// who wait, and until then they are handed nothing.
+    pub(super) more: bool,
 }
 
 /// How many messages are carried away for one receive, before others get the lock.
@@ -129,7 +141,7 @@ impl Inner {
         match self.commit(shard, &DropOld { queue: number }, &[]) {
             Ok(Committed { reply: Dropped { more, cargo }, .. }) => {
                 if let Some(target) = cargo.target {
-                    self.watch(shard, target);
+                    self.expect_at(shard, target, self.journal.end());
                 }
                 more
             }
@@ -142,28 +154,32 @@ impl Inner {
     }
 
     /// Carries away what a receive of `max` messages would be handed and was received too often.
-    ///
-    /// Says whether there may be more than was carried: the timer goes on with it at once for
-    /// those who wait, and until then they are handed nothing.
     pub(super) fn carry_exhausted(
         &self,
         shard: &mut Shard,
         number: QueueNumber,
         max: u8,
-    ) -> Result<bool, Error> {
-        let (mut carried, mut target) = (0, None);
-        while carried < CARRIES {
+    ) -> Result<Cleared, Error> {
+        let mut count = 0;
+        let mut last = None;
+        while count < CARRIES {
             let carry = CarryExhausted { queue: number, max };
-            let cargo = self.commit(shard, &carry, &[])?.reply;
-            if cargo.count == 0 {
-                break;
-            }
-            (carried, target) = (carried + cargo.count, cargo.target);
+            let Committed { reply: cargo, upto } = self.commit(shard, &carry, &[])?;
+            let Some(target) = cargo.target else { break };
+            count += cargo.count;
+            last = Some((target, upto));
         }
-        if let Some(target) = target {
-            self.watch(shard, target);
+        if let Some((target, upto)) = last {
+            self.expect_at(shard, target, upto);
         }
-        Ok(carried >= CARRIES)
+        Ok(Cleared { carried: last.map(|(_, upto)| upto), more: count >= CARRIES })
+    }
+
+    /// Sees to it that what was carried to a queue, up to here, is soon seen there.
+    fn expect_at(&self, shard: &mut Shard, target: QueueNumber, upto: Position) {
+        self.watch(shard, target);
+        // Nobody waits for the sync, but somebody may for what it makes visible.
+        drop(self.journal.durable_at(upto));
     }
 
     /// Hands what is visible to those who wait, in the order in which they came.
@@ -178,7 +194,9 @@ impl Inner {
             let served = match self.carry_then_take(shard, &take) {
                 Ok(None) => return self.look_again(shard, number),
                 Ok(Some(committed)) if committed.reply.is_empty() => return,
-                Ok(Some(Committed { reply, upto })) => Ok(Served { taken: reply, upto, sources }),
+                Ok(Some(Committed { reply, upto })) => {
+                    Ok(Served { taken: reply, upto, sources, carried: None })
+                }
                 // Room is made by deletions, and by time, before the receiver's own is up.
                 Err(Error::Refused(Refusal::InFlightLimit)) => return,
                 Err(error) => Err(error),
@@ -198,7 +216,7 @@ impl Inner {
         shard: &mut Shard,
         take: &Take,
     ) -> Result<Option<Committed<Vec<Taken>>>, Error> {
-        if self.carry_exhausted(shard, take.queue, take.max)? {
+        if self.carry_exhausted(shard, take.queue, take.max)?.more {
             return Ok(None);
         }
         self.commit(shard, take, &[]).map(Some)

@@ -62,7 +62,8 @@ async fn what_was_received_too_often_goes_to_the_dead_letter_queue_with_its_past
     bench.advance(30 * SECOND);
     let got = bench.take(live, 10).await;
     assert_eq!((bodies(&got), got[0].sequence), (vec!["good"], good));
-    let got = bench.take_durable(dead, 10).await;
+    // It is there once the receive that it was in the way of has its answer.
+    let got = bench.take(dead, 10).await;
     assert_eq!(bodies(&got), ["bad"]);
     let dead_letter = &got[0];
     assert_eq!(dead_letter.id, first.id);
@@ -83,8 +84,8 @@ async fn who_waits_at_the_dead_letter_queue_is_woken_and_knows_the_source_after_
     let mut waits = Box::pin(bench.engine.receive(dead, waiting(10, 20 * SECOND)));
     assert!(poll(&mut waits).is_pending());
     assert!(bench.take(live, 10).await.is_empty());
-    bench.engine.remove(live).await.unwrap();
     let got = waits.await.unwrap();
+    bench.engine.remove(live).await.unwrap();
     assert_eq!((bodies(&got), got[0].source.clone()), (vec!["x"], Some(key("live"))));
     let bench = bench.crash();
     bench.advance(30 * SECOND);
@@ -242,10 +243,11 @@ async fn a_crash_at_any_moment_leaves_each_message_in_one_queue() {
         let (store, faults) = (MemoryDriver::new(), Faults::none());
         let clock = Clock::manual(START);
         let engine = open(FaultyDriver::new(store.clone(), &faults), &clock);
+        let briefly = SettingsChange { retention: Some(60 * SECOND), ..redriving("dead", 1) };
         let queues = [
             engine.create(key("end"), SettingsChange::default(), Tags::new()).await.unwrap().id,
             engine.create(key("dead"), redriving("end", 2), Tags::new()).await.unwrap().id,
-            engine.create(key("live"), redriving("dead", 1), keeping_expired()).await.unwrap().id,
+            engine.create(key("live"), briefly, keeping_expired()).await.unwrap().id,
         ];
         faults.die_after(faults.changes() + step);
         let mut sent = Vec::new();
@@ -255,6 +257,8 @@ async fn a_crash_at_any_moment_leaves_each_message_in_one_queue() {
         drop(engine);
         store.crash(&Keep::Sectors(Chance::seeded(step)));
         let engine = open(store, &clock);
+        // What grew too old meanwhile was carried when the engine opened.
+        engine.0.journal.durable_at(engine.0.journal.end()).await.unwrap();
         let seen = |queue| engine.peek(queue, None, usize::MAX).unwrap();
         let mut there: Vec<_> = queues.into_iter().flat_map(seen).map(|one| one.id).collect();
         moved += engine.describe(queues[0]).unwrap().counts.visible;
