@@ -376,6 +376,17 @@ def test_refusals_have_the_status_of_aws(shared, queue):
 # Fairness.
 
 
+def test_what_was_received_three_times_goes_to_the_back(shared, sqs, queue):
+    for body in ("poison", "fine"):
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    order = []
+    for _ in range(4):
+        (message,) = take(sqs, queue, VisibilityTimeout=1, MaxNumberOfMessages=1)
+        order.append(message["Body"])
+        shared.advance("1s")
+    assert order == ["poison"] * 3 + ["fine"]
+
+
 def test_a_noisy_group_waits_for_a_quiet_one(sqs, queue):
     def send(group, number):
         for start in range(0, number, 10):
