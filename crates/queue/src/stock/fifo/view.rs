@@ -90,6 +90,10 @@ impl Fifo {
             _ => return Err(reader.bad()),
         };
         stock.next_turn = reader.varint()?;
+        // None were given so often, and more are to come.
+        if stock.next_turn > u64::MAX / 2 {
+            return Err(reader.bad());
+        }
         stock.due_anyway = Sequence(reader.varint()?);
         let next_turn = stock.next_turn;
         let groups = read_groups(reader, |name, reader| {
