@@ -187,7 +187,8 @@ impl Fair {
     fn rank(&mut self, id: GroupId) {
         let group = self.groups.get(id);
         let shown = self.shown.range((id, Timestamp::EPOCH, Sequence(0))..).next();
-        let shown = shown.filter(|(of, ..)| *of == id).map(|(_, turn, sequence)| (*turn, *sequence));
+        let shown =
+            shown.filter(|(of, ..)| *of == id).map(|(_, turn, sequence)| (*turn, *sequence));
         let row = group.chain.first().and_then(|first| self.rows.get(first));
         let waits = row.map(|row| (row.sent, row.sequence));
         let noise = if group.own.is_noisy { 1 + group.in_flight } else { 0 };
@@ -275,9 +276,7 @@ impl Fair {
         let mut shown = shown.filter_map(|(_, _, sequence)| loose.get(*sequence)).peekable();
         let mut rows = self.rows.chain(&self.groups.get(id).chain).map(Held::from).peekable();
         std::iter::from_fn(move || match (shown.peek(), rows.peek()) {
-            (Some(one), Some(other)) if Rank::quiet(one) > Rank::quiet(other) => {
-                rows.next()
-            }
+            (Some(one), Some(other)) if Rank::quiet(one) > Rank::quiet(other) => rows.next(),
             (Some(_), _) => shown.next().copied(),
             (None, _) => rows.next(),
         })
