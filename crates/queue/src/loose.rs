@@ -279,16 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_becomes_visible_in_the_order_of_its_times() {
+    fn what_is_due_becomes_visible_in_the_order_of_its_turns() {
         let mut loose = Loose::default();
-        for (number, due, receives) in [(900, 30, 1), (5, 20, 0), (70, 10, 2), (6, 40, 1)] {
+        for (number, due, receives) in [(900, 30, 1), (5, 20, 0), (70, 10, 3), (6, 40, 1)] {
             loose.insert(held(number, due, receives), Timestamp::EPOCH);
         }
         assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (3, 1, 0));
         while loose.mature(Timestamp::from_millis(30)).is_some() {}
         assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (1, 0, 3));
         let order: Vec<_> = loose.iter_visible().map(|held| held.sequence.0).collect();
-        assert_eq!(order, [70, 5, 900]);
+        assert_eq!(order, [900, 70, 5]);
         let order: Vec<_> = loose.iter().map(|held| held.sequence.0).collect();
         assert_eq!(order, [5, 6, 70, 900]);
         assert_eq!(loose.next_due(), Some(Timestamp::from_millis(40)));
