@@ -13,8 +13,8 @@ use libfuzzer_sys::fuzz_target;
 use tidemill_base::{AccountId, ByteSize, Chance, Clock, Region, Timestamp};
 use tidemill_journal::{Event, Journal, Kind, MemoryDriver, Options, Position};
 use tidemill_queue::{
-    Attribute, AttributeValue, Config, Content, Engine, NewMessage, QueueId, QueueKey, Receive,
-    SettingsChange,
+    Attribute, AttributeValue, Config, Content, DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG, Engine,
+    NewMessage, QueueId, QueueKey, Receive, Redrive, SettingsChange,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -96,6 +96,25 @@ async fn work(engine: &Engine, queue: QueueId, clock: &Clock) {
     engine.untag(queue, vec!["tag".into()]).await.expect("untags");
 }
 
+/// Some become dead letters, and a move of them begins.
+async fn fail(engine: &Engine, queue: QueueId, clock: &Clock) {
+    let dead = make(engine, "dead").await;
+    let target = engine.describe(dead).expect("it was made").key;
+    let redrive = Some(Some(Redrive { target, max_receives: 1 }));
+    let change = SettingsChange { redrive, ..SettingsChange::default() };
+    engine.configure(queue, change).await.expect("configures");
+    let tag = (DEAD_LETTER_EXPIRED_TAG.to_owned(), DEAD_LETTER_EXPIRED.to_owned());
+    engine.tag(queue, [tag].into()).await.expect("tags");
+    for _ in 0..3 {
+        let ask = Receive { max: 3, ..Receive::default() };
+        engine.receive(queue, ask).await.expect("receives");
+        clock.advance(Duration::from_secs(30));
+    }
+    let done = engine.start_move(dead, None, None).await.expect("begins");
+    engine.cancel_move(done).await.expect("is under way");
+    engine.start_move(dead, Some(queue), Some(5)).await.expect("begins");
+}
+
 static WHOLE: LazyLock<Held> = LazyLock::new(|| {
     let (store, clock) = (MemoryDriver::new(), Clock::manual(START));
     runtime().block_on(async {
@@ -111,6 +130,7 @@ static WHOLE: LazyLock<Held> = LazyLock::new(|| {
         work(&engine, two, &clock).await;
         let three = make(&engine, "three").await;
         engine.remove(three).await.expect("removes");
+        fail(&engine, two, &clock).await;
     });
     let mut held = Held { sections: Vec::new(), records: Vec::new() };
     let fold = |event: Event<'_>| {
@@ -214,6 +234,10 @@ fuzz_target!(|changes: Vec<(u8, Change)>| {
             engine.peek(*queue, None, 100).expect("the queue is there");
         }
         clock.advance(Duration::from_secs(60));
+        for queue in &queues {
+            // What was carried between queues is seen once it is durable.
+            engine.tag(*queue, Default::default()).await.expect("tags");
+        }
         let before: Vec<_> = engine.metrics().queues.into_iter().map(|one| one.counts).collect();
         engine.shut_down().await.expect("closes");
         drop(engine);
