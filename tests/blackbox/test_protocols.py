@@ -119,7 +119,31 @@ def test_list_queues_by_get_answers_json_to_who_accepts_json(shared, queue):
         "/?Action=ListQueues&Version=2012-11-05", {"Accept": "application/json"}
     )
     assert status == 200 and headers["Content-Type"].startswith("application/json")
-    assert queue.encode() in json.dumps(json.loads(body)).encode()
+    assert queue in json.loads(body)["ListQueuesResponse"]["ListQueuesResult"]["queueUrls"]
+
+
+def test_a_query_for_json_is_answered_with_maps_as_lists_of_names_and_values(shared, queue):
+    path = urllib.parse.urlsplit(queue).path
+    accept = {"Accept": "application/json"}
+    _, _, body = shared.get(path + "?Action=GetQueueAttributes&AttributeName.1=All", accept)
+    found = json.loads(body)["GetQueueAttributesResponse"]["GetQueueAttributesResult"]
+    assert {"Name": "DelaySeconds", "Value": "0"} in found["Attributes"]
+    shared.get(
+        path + "?Action=SendMessage&MessageBody=x&MessageAttribute.1.Name=a"
+        "&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=v"
+        "&MessageAttribute.2.Name=b"
+        "&MessageAttribute.2.Value.DataType=String&MessageAttribute.2.Value.StringValue=w"
+    )
+    _, _, body = shared.get(
+        path + "?Action=ReceiveMessage&MessageAttributeName.1=All&AttributeName.1=SenderId", accept
+    )
+    (message,) = json.loads(body)["ReceiveMessageResponse"]["ReceiveMessageResult"]["messages"]
+    assert message["Body"] == "x"
+    assert message["MessageAttributes"] == [
+        {"Name": "a", "Value": {"StringValue": "v", "DataType": "String"}},
+        {"Name": "b", "Value": {"StringValue": "w", "DataType": "String"}},
+    ]
+    assert [attribute["Name"] for attribute in message["Attributes"]] == ["SenderId"]
 
 
 @pytest.mark.parametrize("action", ["NoSuchAction", "CreateQueue", "ListQueues"])

@@ -224,7 +224,7 @@ fn query_json(call: &Call, output: Output<'_>, request_id: &str) -> Bytes {
     let mut out = format!("{{\"{name}Response\":{{").into_bytes();
     if let Some((output, place)) = output {
         out.extend_from_slice(format!("\"{name}Result\":").as_bytes());
-        let mut encoder = JsonEncoder::new(out, call.service.omits_empty);
+        let mut encoder = JsonEncoder::of_query(out, call.service.omits_empty);
         output.encode(&mut encoder, place);
         out = encoder.into_bytes();
         out.push(b',');

@@ -13,12 +13,22 @@ pub(crate) struct JsonEncoder {
     omits_empty: bool,
     /// Whether a value came before this one in the same object or list.
     follows: bool,
+    /// Whether this answers a Query request. Then AWS writes a map as a list of objects, each
+    /// with an entry's name and value, and the names of lists begin with a small letter.
+    of_query: bool,
+    /// Of each such map that is open, whether an entry of it is.
+    entries: Vec<bool>,
 }
 
 impl JsonEncoder {
     /// Writes behind `out`.
     pub(crate) const fn new(out: Vec<u8>, omits_empty: bool) -> Self {
-        Self { out, omits_empty, follows: false }
+        Self { out, omits_empty, follows: false, of_query: false, entries: Vec::new() }
+    }
+
+    /// The same, as AWS answers a Query request in JSON.
+    pub(crate) const fn of_query(out: Vec<u8>, omits_empty: bool) -> Self {
+        Self { out, omits_empty, follows: false, of_query: true, entries: Vec::new() }
     }
 
     /// Opens a structure, list or map that has no name although it is a member.
@@ -37,6 +47,7 @@ impl JsonEncoder {
         match member.role {
             Role::Field => self.name(member.json),
             Role::Item => self.comma(),
+            Role::Value if self.of_query => self.name(member.xml),
             Role::Root | Role::Key | Role::Value => self.follows = true,
         }
     }
@@ -65,6 +76,12 @@ impl JsonEncoder {
         self.follows = true;
     }
 
+    fn close_entry(&mut self) {
+        if self.entries.pop() == Some(true) {
+            self.close(b'}');
+        }
+    }
+
     fn omits(&self, member: &'static Member, length: usize) -> bool {
         length == 0 && self.omits_empty && member.role == Role::Field
     }
@@ -90,8 +107,14 @@ impl Encoder for JsonEncoder {
     }
 
     fn begin_list(&mut self, member: &'static Member, length: usize) {
-        if !self.omits(member, length) {
-            self.open(member, b'[');
+        if self.omits(member, length) {
+            return;
+        }
+        let from = self.out.len();
+        self.open(member, b'[');
+        if self.of_query && member.role == Role::Field {
+            let name = self.out[from..].iter_mut().find(|byte| byte.is_ascii_alphabetic());
+            name.into_iter().for_each(|first| first.make_ascii_lowercase());
         }
     }
 
@@ -103,17 +126,31 @@ impl Encoder for JsonEncoder {
 
     fn begin_map(&mut self, member: &'static Member, length: usize) {
         if !self.omits(member, length) {
-            self.open(member, b'{');
+            self.open(member, if self.of_query { b'[' } else { b'{' });
+            if self.of_query {
+                self.entries.push(false);
+            }
         }
     }
 
-    fn key(&mut self, _: &'static Member, key: &str) {
-        self.name(key);
+    fn key(&mut self, member: &'static Member, key: &str) {
+        if !self.of_query {
+            return self.name(key);
+        }
+        self.close_entry();
+        self.entries.push(true);
+        self.comma();
+        self.begin_unnamed(b'{');
+        self.name(member.xml);
+        push_string(&mut self.out, key);
     }
 
     fn end_map(&mut self, member: &'static Member, length: usize) {
         if !self.omits(member, length) {
-            self.close(b'}');
+            if self.of_query {
+                self.close_entry();
+            }
+            self.close(if self.of_query { b']' } else { b'}' });
         }
     }
 
