@@ -232,6 +232,28 @@ def test_the_digests_are_those_of_aws(sqs, queue):
     assert sent["MD5OfMessageAttributes"] == "8cbe4db156db8a94db8b801b7addb984"
 
 
+def test_a_trace_beside_a_message_goes_with_it(sqs, queue):
+    def trace(request, **_):
+        request.headers["X-Amzn-Trace-Id"] = "Root=1-beside"
+
+    sqs.meta.events.register("before-send.sqs", trace)
+    try:
+        assert "MD5OfMessageSystemAttributes" not in sqs.send_message(
+            QueueUrl=queue, MessageBody="one"
+        )
+        within = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-within"}}
+        entries = [
+            {"Id": "0", "MessageBody": "two"},
+            {"Id": "1", "MessageBody": "three", "MessageSystemAttributes": within},
+        ]
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    finally:
+        sqs.meta.events.unregister("before-send.sqs", trace)
+    got = take(sqs, queue, MessageSystemAttributeNames=["AWSTraceHeader"])
+    found = {message["Body"]: message["Attributes"]["AWSTraceHeader"] for message in got}
+    assert found == {"one": "Root=1-beside", "two": "Root=1-beside", "three": "Root=1-within"}
+
+
 def test_a_receiver_chooses_attributes_and_gets_their_digest(sqs, queue):
     given = {"Help.Me": "Me", "Hello": "There", "General": "Kenobi"}
     given = {name: {"DataType": "String", "StringValue": value} for name, value in given.items()}

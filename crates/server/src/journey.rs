@@ -4,6 +4,7 @@
 //! where a handler names the resource, since only it knows which one a request means.
 
 use bytes::Bytes;
+use http::HeaderName;
 use http::request::Parts;
 use http_body_util::Full;
 use hyper::Response;
@@ -19,6 +20,9 @@ use tracing::{debug, error};
 
 use crate::app::{Answer, App};
 use crate::{body, host, verify};
+
+/// Where tracing tools put what they follow; a queue passes it on with the message.
+const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Answers a request to an API.
 pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answer {
@@ -69,7 +73,8 @@ async fn steps(
         |fault| Unidentified { protocol: call.protocol, service: Some(call.service), fault };
     let principal = verify::principal(app, &call, &signed, claimed.as_ref()).map_err(refused)?;
     let region = claimed.map_or_else(Region::default, |claimed| claimed.region().clone());
-    let cx = Context { principal, region, base_url: host::base_url(app, parts) };
+    let trace_header = head.header(&X_AMZN_TRACE_ID);
+    let cx = Context { principal, region, base_url: host::base_url(app, parts), trace_header };
     handle(app, &cx, &call, &head, &plain, id).await.map_err(refused)
 }
 

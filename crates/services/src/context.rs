@@ -53,6 +53,8 @@ pub struct Context<'a> {
     pub region: Region,
     /// Where the client found us.
     pub base_url: BaseUrl<'a>,
+    /// What the caller traces, as its `X-Amzn-Trace-Id` says.
+    pub trace_header: Option<&'a str>,
 }
 
 impl Context<'_> {

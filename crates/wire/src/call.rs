@@ -36,7 +36,7 @@ pub struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// The header `name` as text; nothing if it is absent or not ASCII.
-    pub(crate) fn header(&self, name: &HeaderName) -> Option<&'a str> {
+    pub fn header(&self, name: &HeaderName) -> Option<&'a str> {
         self.headers.get(name)?.to_str().ok()
     }
 

@@ -232,6 +232,7 @@ mod tests {
             principal: Principal::Anyone(AccountId::DEFAULT),
             region: Region::default(),
             base_url: BaseUrl { scheme: "http", host: "localhost" },
+            trace_header: None,
         };
         given.check(&cx, settings).map(|checked| checked.message)
     }

@@ -23,7 +23,7 @@ pub(super) async fn one(
 ) -> Result<SendMessageResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
     let settings = sqs.settings(id)?;
-    let system = system_attributes(request.message_system_attributes)?;
+    let system = system_attributes(cx, request.message_system_attributes)?;
     let given = Given {
         place: Place::Alone,
         body: request.message_body,
@@ -136,7 +136,7 @@ fn check_entry(
     entry: SendMessageBatchRequestEntry,
     total: &mut u64,
 ) -> Result<(Entry, NewMessage), Fault> {
-    let system = system_attributes(entry.message_system_attributes)?;
+    let system = system_attributes(cx, entry.message_system_attributes)?;
     let given = Given {
         place: Place::Entry(number),
         body: entry.message_body.unwrap_or_default(),
@@ -175,17 +175,20 @@ impl Digests {
     }
 }
 
-#[derive(Default)]
 struct SystemAttributes {
     trace_header: Option<String>,
     digest: Option<Digest>,
 }
 
+/// The attributes that were given. A trace may come beside the message instead; then it has no
+/// digest.
 fn system_attributes(
+    cx: &Context<'_>,
     given: Option<Map<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>,
 ) -> Result<SystemAttributes, Fault> {
-    let Some(given) = given else { return Ok(SystemAttributes::default()) };
-    let mut found = SystemAttributes::default();
+    let trace_header = cx.trace_header.map(str::to_owned);
+    let mut found = SystemAttributes { trace_header, digest: None };
+    let Some(given) = given else { return Ok(found) };
     for (name, value) in given {
         let name = name.as_ref();
         if name != TRACE_HEADER {

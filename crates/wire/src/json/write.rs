@@ -114,7 +114,9 @@ impl Encoder for JsonEncoder {
         self.open(member, b'[');
         if self.of_query && member.role == Role::Field {
             let name = self.out[from..].iter_mut().find(|byte| byte.is_ascii_alphabetic());
-            name.into_iter().for_each(|first| first.make_ascii_lowercase());
+            if let Some(first) = name {
+                first.make_ascii_lowercase();
+            }
         }
     }
 
