@@ -13,8 +13,8 @@ use libfuzzer_sys::fuzz_target;
 use tidemill_base::{AccountId, ByteSize, Chance, Clock, Region, Timestamp};
 use tidemill_journal::{Event, Journal, Kind, MemoryDriver, Options, Position};
 use tidemill_queue::{
-    Attribute, AttributeValue, Config, Content, DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG, Engine,
-    NewMessage, QueueId, QueueKey, Receive, Redrive, SettingsChange,
+    Attribute, AttributeValue, Config, Content, DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG,
+    Engine, NewMessage, QueueId, QueueKey, Receive, Redrive, SettingsChange,
 };
 use tokio::runtime::{Builder, Runtime};
 
