@@ -176,6 +176,30 @@ def test_a_message_is_hidden_for_at_most_twelve_hours(sqs, queue, seconds):
     )
 
 
+def test_a_message_is_hidden_for_twelve_hours_in_all_since_it_was_received(shared, sqs, queue):
+    sqs.send_message(QueueUrl=queue, MessageBody="x")
+    (message,) = take(sqs, queue)
+    change = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
+    sqs.change_message_visibility(**change, VisibilityTimeout=43200)
+    shared.advance("10s")
+    told = refused(
+        "InvalidParameterValue",
+        sqs.change_message_visibility,
+        **change,
+        VisibilityTimeout=43191,
+    )
+    assert told == (
+        "Value 43191 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout "
+        "for the message is beyond the limit [43200 seconds]"
+    )
+    entry = {"Id": "0", "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 43191}
+    answer = sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[entry])
+    assert [failed["Message"] for failed in answer["Failed"]] == [told]
+    sqs.change_message_visibility(**change, VisibilityTimeout=43190)
+    sqs.change_message_visibility(**change, VisibilityTimeout=0)
+    assert len(take(sqs, queue)) == 1
+
+
 def test_a_handle_outlives_its_visibility_and_a_later_receive(shared, sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="x")
     (old,) = take(sqs, queue, VisibilityTimeout=1)

@@ -105,7 +105,8 @@ async fn measure(options: &Options, groups: usize) -> anyhow::Result<Vec<String>
     let name = if groups == 0 { "standard".to_owned() } else { format!("{groups} groups") };
     let (start, killed) = (stopped.0.as_secs_f64(), killed.0.as_secs_f64());
     println!(
-        "{name:<20}{:>10.0}{:>10.0}{:>10.0}{:>10.0}{ratio:>7.2}{resident:>10}{start:>12.2}{killed:>12.2}",
+        "{name:<20}{:>10.0}{:>10.0}{:>10.0}{:>10.0}{ratio:>7.2}{resident:>10}{start:>12.2}\
+         {killed:>12.2}",
         at(&many, 0.5),
         at(&few, 0.5),
         at(&many, 0.99),

@@ -43,7 +43,7 @@ pub use queue::Tally;
 pub use receipt::Receipt;
 pub use redrive::{DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG, Redrive, RedriveAllow};
 pub use refusal::{
-    Error, Failure, IN_FLIGHT_LIMIT, OpenError, PURGE_PAUSE, REMOVAL_PAUSE, Refusal,
+    Error, Failure, IN_FLIGHT_LIMIT, LONGEST_HIDDEN, OpenError, PURGE_PAUSE, REMOVAL_PAUSE, Refusal,
 };
 pub use settings::{Discipline, Scope, SettingName, Settings, SettingsChange, Tags};
 pub use stock::Counts;

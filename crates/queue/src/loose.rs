@@ -34,6 +34,8 @@ pub(crate) struct Held {
     pub(crate) group: Option<GroupId>,
     /// When it was first received; `Timestamp::NEVER` if it was not.
     pub(crate) first_received: Timestamp,
+    /// When it was last received, in this queue; no matter if it was not.
+    pub(crate) received: Timestamp,
     /// How it came here, if it came from another queue.
     pub(crate) passage: Option<Passage>,
 }
@@ -48,6 +50,7 @@ impl From<Entry> for Held {
             receives: 0,
             group: None,
             first_received: Timestamp::NEVER,
+            received: Timestamp::NEVER,
             passage: None,
         }
     }
@@ -56,9 +59,8 @@ impl From<Entry> for Held {
 impl From<Row> for Held {
     fn from(row: Row) -> Self {
         let Row { sequence, position, sent, group } = row;
-        let first_received = Timestamp::NEVER;
-        let (group, passage) = (Some(group), None);
-        Self { sequence, position, sent, due: sent, receives: 0, group, first_received, passage }
+        let entry = Entry { sequence, position, sent, delay: 0 };
+        Self { group: Some(group), ..Self::from(entry) }
     }
 }
 
@@ -67,7 +69,12 @@ impl Held {
     /// that it had, by when it was sent; what was kept back, or comes back again and again, is
     /// behind those that were visible before.
     pub(crate) fn turn(&self) -> Timestamp {
-        if (1..TOO_OFTEN).contains(&self.receives) { self.sent } else { self.due }
+        if (1..TOO_OFTEN).contains(&self.receives_here()) { self.sent } else { self.due }
+    }
+
+    /// How often it was received since it came into its queue.
+    pub(crate) fn receives_here(&self) -> u32 {
+        self.receives.saturating_sub(self.passage.map_or(0, |passage| passage.receives))
     }
 
     /// From when on its age counts: it is too old at the queue's retention after that. What was
@@ -87,14 +94,16 @@ impl Held {
     /// As it is once it was handed out.
     pub(crate) fn received(self, at: Timestamp, until: Timestamp) -> Self {
         let first_received = self.first_received.min(at);
-        Self { due: until, receives: self.receives.saturating_add(1), first_received, ..self }
+        let receives = self.receives.saturating_add(1);
+        Self { due: until, receives, first_received, received: at, ..self }
     }
 
     /// As it is once that was undone.
     pub(crate) fn given_back(self, at: Timestamp) -> Self {
         let receives = self.receives.saturating_sub(1);
-        let first_received = if receives == 0 { Timestamp::NEVER } else { self.first_received };
-        Self { due: at, receives, first_received, ..self }
+        let if_ever = |time| if receives == 0 { Timestamp::NEVER } else { time };
+        let (first_received, received) = (if_ever(self.first_received), if_ever(self.received));
+        Self { due: at, receives, first_received, received, ..self }
     }
 }
 
@@ -274,6 +283,7 @@ mod tests {
             receives,
             group: None,
             first_received: Timestamp::NEVER,
+            received: Timestamp::NEVER,
             passage: None,
         }
     }

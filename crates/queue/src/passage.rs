@@ -12,6 +12,8 @@ pub(crate) struct Passage {
     pub(crate) source: QueueNumber,
     pub(crate) at: Timestamp,
     pub(crate) why: CarryReason,
+    /// How often it had been received by then.
+    pub(crate) receives: u32,
 }
 
 /// Why a message was carried to another queue.
@@ -41,11 +43,13 @@ impl CarryReason {
 }
 
 impl Passage {
-    /// Layout: source, when (varints), why (u8: 0 received too often, 1 too old).
+    /// Layout: source, when (varints), why (u8: 0 received too often, 1 too old), how often it
+    /// had been received (varint).
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.put_varint(self.source.0.into());
         out.put_varint(self.at.as_millis());
         self.why.write(out);
+        out.put_varint(self.receives.into());
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
@@ -53,6 +57,7 @@ impl Passage {
             source: QueueNumber(u32::try_from(reader.varint()?).map_err(|_| reader.bad())?),
             at: Timestamp::from_millis(reader.varint()?),
             why: CarryReason::read(reader)?,
+            receives: u32::try_from(reader.varint()?).map_err(|_| reader.bad())?,
         })
     }
 }

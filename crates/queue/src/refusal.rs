@@ -31,6 +31,12 @@ pub enum Refusal {
     /// This is no receipt of ours, or one of another queue.
     #[error("the receipt is not valid")]
     BadReceipt,
+    /// The message would stay hidden for more than [`crate::LONGEST_HIDDEN`] since it was received.
+    #[error("the message would be hidden for more than twelve hours since it was received")]
+    HiddenTooLong {
+        /// For how long more it was to be.
+        asked: Duration,
+    },
     /// The message was deleted, purged or has expired.
     #[error("the message does not exist any more")]
     MessageGone,
@@ -113,6 +119,9 @@ impl From<Poisoned> for OpenError {
 
 /// How many messages of a queue may be in flight at a time.
 pub const IN_FLIGHT_LIMIT: usize = 120_000;
+/// How long a message may stay hidden after it was received, however often that is extended. Whole
+/// seconds count.
+pub const LONGEST_HIDDEN: Duration = Duration::from_hours(12);
 /// How long after a purge the next one is refused.
 pub const PURGE_PAUSE: Duration = Duration::from_mins(1);
 /// How long after its removal a queue's name stays taken.

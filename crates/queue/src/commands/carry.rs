@@ -47,7 +47,7 @@ impl Command for CarryExhausted {
             return nothing;
         };
         let mut heads = queue.stock.heads(self.max.into());
-        heads.retain(|head| head.receives >= max_receives);
+        heads.retain(|head| head.receives_here() >= max_receives);
         Ok(carry(machine, queue, target, CarryReason::Exhausted, &heads))
     }
 }

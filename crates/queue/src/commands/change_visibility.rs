@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tidemill_base::Timestamp;
+
 use crate::key::QueueNumber;
+use crate::loose::Held;
 use crate::machine::{Command, Decision, Machine};
 use crate::receipt::Receipt;
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::refusal::{LONGEST_HIDDEN, Refusal};
 
 pub(crate) struct ChangeVisibility {
     pub(crate) queue: QueueNumber,
@@ -34,6 +37,9 @@ impl Command for ChangeVisibility {
                 .and_then(|()| stock.find(receipt.sequence).ok_or(Refusal::MessageGone))
                 .and_then(|held| match held.receives {
                     receives if is_fifo && receives != receipt.receive => Err(Refusal::MessageGone),
+                    _ if is_too_long(&held, machine.now(), *hidden) => {
+                        Err(Refusal::HiddenTooLong { asked: *hidden })
+                    }
                     _ => Ok(()),
                 });
             if answer.is_ok() {
@@ -47,6 +53,12 @@ impl Command for ChangeVisibility {
         }
         Ok(Decision { records, reply })
     }
+}
+
+/// Whether a message would be hidden for longer than is allowed, counted from its last receive.
+fn is_too_long(held: &Held, now: Timestamp, hidden: Duration) -> bool {
+    let since = now.since(held.received).as_secs();
+    !hidden.is_zero() && since + hidden.as_secs() > LONGEST_HIDDEN.as_secs()
 }
 
 /// Whether we made `receipt`, for a message of `queue`.

@@ -243,6 +243,7 @@ fn the_machine_does_what_the_model_does() {
         "a repeated receive",
         "a second life",
         "an expired receipt",
+        "hidden for too long",
         "quiet ones beside it",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);

@@ -63,7 +63,10 @@ impl Carried {
 
     /// Each message as its target gets it.
     pub(crate) fn arriving<'a>(&'a self) -> impl Iterator<Item = Arriving<'a>> + 'a {
-        let passage = Passage { source: self.source, at: self.at, why: self.why };
+        let passage = |one: &Carry| {
+            let Self { source, at, why, .. } = *self;
+            Passage { source, at, why, receives: one.receives }
+        };
         let arriving = move |(sequence, one): (u64, &'a Carry)| Arriving {
             held: Held {
                 sequence: Sequence(sequence),
@@ -73,7 +76,8 @@ impl Carried {
                 receives: one.receives,
                 group: None,
                 first_received: one.first_received,
-                passage: Some(passage),
+                received: one.first_received,
+                passage: Some(passage(one)),
             },
             group: one.group.as_ref(),
         };

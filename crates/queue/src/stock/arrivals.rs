@@ -155,7 +155,8 @@ mod tests {
             receives: 3,
             group: None,
             first_received: at(sent + 1),
-            passage: Some(Passage { source: QueueNumber(7), at: at(1000), why }),
+            received: at(sent + 1),
+            passage: Some(Passage { source: QueueNumber(7), at: at(1000), why, receives: 3 }),
         }
     }
 

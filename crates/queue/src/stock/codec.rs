@@ -152,7 +152,8 @@ pub(super) fn read_rows(
 
 /// The loose: how many, and of each: sequence as a distance, where its record is, when it was
 /// sent, when it is due, its group or 0, twice how often it was received and one more if it came
-/// from another queue, if it was received when first (varints), if it came how.
+/// from another queue, if it was received when first and how long after that last (varints), if it
+/// came how.
 pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
     out.put_len(all.len());
     let mut sequence = 0;
@@ -165,7 +166,10 @@ pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
         let came = u64::from(held.passage.is_some());
         out.put_varint(u64::from(held.receives) << 1 | came);
         if held.receives > 0 {
-            out.put_varint(held.first_received.as_millis());
+            let first = held.first_received.as_millis();
+            out.put_varint(first);
+            // The clock may have gone back.
+            out.put_varint(held.received.as_millis().wrapping_sub(first));
         }
         if let Some(passage) = &held.passage {
             passage.write(out);
@@ -195,10 +199,25 @@ pub(super) fn read_held(
             None => (receives, false),
         };
         let receives = u32::try_from(receives).map_err(|_| reader.bad())?;
-        let first_received =
-            if receives > 0 { Timestamp::from_millis(reader.varint()?) } else { Timestamp::NEVER };
+        let (mut first_received, mut received) = (Timestamp::NEVER, Timestamp::NEVER);
+        if receives > 0 {
+            first_received = Timestamp::from_millis(reader.varint()?);
+            // A section that knows no groups does not know this either.
+            let since = if groups.is_some() { reader.varint()? } else { 0 };
+            received = Timestamp::from_millis(first_received.as_millis().wrapping_add(since));
+        }
         let passage = has_passage.then(|| Passage::read(reader)).transpose()?;
-        let held = Held { sequence, position, sent, due, receives, group, first_received, passage };
+        let held = Held {
+            sequence,
+            position,
+            sent,
+            due,
+            receives,
+            group,
+            first_received,
+            received,
+            passage,
+        };
         if !insert(held) {
             return Err(reader.bad());
         }

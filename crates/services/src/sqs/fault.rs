@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tidemill_api::sqs::errors;
-use tidemill_queue::{Error, Failure, Refusal};
+use tidemill_queue::{Error, Failure, LONGEST_HIDDEN, Refusal};
 use tidemill_wire::{Fault, fault as common};
 
 use crate::context::Principal;
@@ -44,6 +44,14 @@ fn of_refusal(refusal: Refusal, handle: &str) -> Fault {
             handle,
             "ReceiptHandle",
             "Message does not exist or is not available for visibility timeout change.",
+        ),
+        Refusal::HiddenTooLong { asked } => invalid_value(
+            asked.as_secs(),
+            "VisibilityTimeout",
+            format_args!(
+                "Total VisibilityTimeout for the message is beyond the limit [{} seconds]",
+                LONGEST_HIDDEN.as_secs()
+            ),
         ),
         Refusal::ReceiptExpired => {
             invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")

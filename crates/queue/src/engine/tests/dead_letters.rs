@@ -75,6 +75,26 @@ async fn what_was_received_too_often_goes_to_the_dead_letter_queue_with_its_past
 }
 
 #[tokio::test]
+async fn in_a_chain_of_dead_letter_queues_each_counts_for_itself() {
+    let bench = Bench::new();
+    let last = bench.queue("last").await;
+    let dead = bench.queue_with("dead", redriving("last", 2)).await;
+    let live = bench.queue_with("live", redriving("dead", 2)).await;
+    bench.send(live, &["bad"]).await;
+    for queue in [live, live, dead, dead] {
+        if queue == dead {
+            assert_eq!(bench.take(live, 1).await, []);
+        }
+        assert_eq!(bench.receive_in_vain(queue).await, 1);
+    }
+    bench.settle().await;
+    let bench = bench.crash();
+    assert_eq!(bench.take(dead, 1).await, []);
+    let got = bench.take(last, 1).await;
+    assert_eq!((bodies(&got), got[0].receive_count), (vec!["bad"], 5));
+}
+
+#[tokio::test]
 async fn who_waits_at_the_dead_letter_queue_is_woken_and_knows_the_source_after_it_is_gone() {
     let bench = Bench::new();
     let (dead, live) = bench.pair(1).await;

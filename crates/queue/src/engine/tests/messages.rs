@@ -99,6 +99,30 @@ async fn visibility_can_be_changed_both_ways_even_after_it_ended() {
 }
 
 #[tokio::test]
+async fn a_message_stays_hidden_for_twelve_hours_at_most() {
+    let bench = Bench::new();
+    let queue = bench.queue("orders").await;
+    bench.send(queue, &["slow"]).await;
+    let hour = 3600 * SECOND;
+    let receipt = bench.take(queue, 1).await[0].receipt;
+    let hide = async |span| bench.engine.change_visibility(queue, &[(receipt, span)]).await;
+    assert_eq!(hide(12 * hour).await.unwrap(), [Ok(())]);
+    bench.advance(hour);
+    let asked = 11 * hour + SECOND;
+    assert_eq!(hide(asked).await.unwrap(), [Err(Refusal::HiddenTooLong { asked })]);
+    let bench = bench.crash();
+    let hide = async |span| bench.engine.change_visibility(queue, &[(receipt, span)]).await;
+    assert_eq!(hide(asked).await.unwrap(), [Err(Refusal::HiddenTooLong { asked })]);
+    assert_eq!(hide(11 * hour).await.unwrap(), [Ok(())]);
+    bench.advance(11 * hour);
+    // Received anew it may be hidden anew; and shown at once it may be at any time.
+    assert_eq!(hide(Duration::ZERO).await.unwrap(), [Ok(())]);
+    let receipt = bench.take(queue, 1).await[0].receipt;
+    let hide = bench.engine.change_visibility(queue, &[(receipt, 12 * hour)]).await;
+    assert_eq!(hide.unwrap(), [Ok(())]);
+}
+
+#[tokio::test]
 async fn what_comes_back_has_its_place_again_and_the_third_time_is_last() {
     let bench = Bench::new();
     let queue = bench.queue("orders").await;

@@ -63,6 +63,8 @@ impl Rig {
                 came: now,
                 ages_from: if too_old { now } else { sent },
                 source: Some(source),
+                receives_before: message.receives,
+                received: None,
                 ..message
             });
         }
@@ -110,7 +112,8 @@ impl Rig {
         let Some(redrive) = redrive else { return Vec::new() };
         let is_exhausted = |sequence: &Sequence| {
             let found = pond.messages.iter().find(|message| message.sequence == *sequence);
-            found.unwrap().receives >= redrive.max_receives
+            let message = found.unwrap();
+            message.receives - message.receives_before >= redrive.max_receives
         };
         let heads = pond.heads(max.into(), self.now, self.durable);
         heads.into_iter().filter(is_exhausted).collect()

@@ -170,11 +170,16 @@ impl Rig {
         let (due, pond) = (self.now + hidden, &mut self.ponds[index]);
         let found = pond.messages.iter().find(|message| message.sequence == taken.sequence);
         let is_fifo = pond.is_fifo();
-        if found.is_some_and(|message| !is_fifo || message.receives == taken.receive) {
-            pond.hide(taken.sequence, due);
-            assert_eq!(reply, [Ok(())]);
-        } else {
-            assert_eq!(reply, [Err(Refusal::MessageGone)]);
+        match found.filter(|message| !is_fifo || message.receives == taken.receive) {
+            Some(message) if hidden > Duration::ZERO && message.is_overtime(self.now, hidden) => {
+                assert_eq!(reply, [Err(Refusal::HiddenTooLong { asked: hidden })]);
+                self.seen.insert("hidden for too long");
+            }
+            Some(_) => {
+                pond.hide(taken.sequence, due);
+                assert_eq!(reply, [Ok(())]);
+            }
+            None => assert_eq!(reply, [Err(Refusal::MessageGone)]),
         }
     }
 
@@ -189,6 +194,7 @@ impl Rig {
             let message = pond.touch(taken.sequence).unwrap();
             message.due = now;
             message.receives -= 1;
+            message.received = message.received.filter(|_| message.receives > 0);
         }
     }
 

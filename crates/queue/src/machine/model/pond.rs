@@ -23,6 +23,10 @@ pub(super) struct Modelled {
     pub(super) delay: u16,
     pub(super) due: Timestamp,
     pub(super) receives: u32,
+    /// How many of those were in other queues.
+    pub(super) receives_before: u32,
+    /// The last time.
+    pub(super) received: Option<Timestamp>,
     pub(super) was_touched: bool,
     /// In a FIFO queue 0 if it has none.
     pub(super) group: Option<u64>,
@@ -50,6 +54,8 @@ impl Modelled {
             delay: u16::try_from(delay.as_secs()).unwrap(),
             due: now + delay,
             receives: 0,
+            receives_before: 0,
+            received: None,
             was_touched: false,
             group,
             seen_from: position,
@@ -212,6 +218,7 @@ impl Pond {
         let given = chosen.iter().map(|sequence| {
             let message = self.touch(*sequence).unwrap();
             message.receives += 1;
+            message.received = Some(now);
             message.due = until;
             message.clone()
         });
@@ -328,6 +335,14 @@ impl Pond {
     }
 }
 
+impl Modelled {
+    /// Whether it would be hidden for more than twelve hours since it was last received.
+    pub(super) fn is_overtime(&self, now: Timestamp, hidden: Duration) -> bool {
+        let since = self.received.map_or(Duration::ZERO, |received| now.since(received));
+        since.as_secs() + hidden.as_secs() > 12 * 3600
+    }
+}
+
 fn is_out(message: &Modelled, now: Timestamp) -> bool {
     message.due > now && message.receives > 0
 }
@@ -335,5 +350,8 @@ fn is_out(message: &Modelled, now: Timestamp) -> bool {
 /// What comes back has its old place, by when it was sent; the third time and later it goes to
 /// the back.
 fn turn(message: &Modelled) -> Timestamp {
-    if message.receives == 1 || message.receives == 2 { message.sent } else { message.due }
+    match message.receives - message.receives_before {
+        1 | 2 => message.sent,
+        _ => message.due,
+    }
 }
