@@ -3,12 +3,14 @@
 //! A sync costs the same for one request as for fifty, and that is the dearest part of a durable
 //! request. Clients that each wait for their answer before they ask again fall into two parties:
 //! while one is being synced the other gathers, and each sync serves half of them. So the sync
-//! thread gives those who are about to come a moment: until three quarters of the clients that
-//! there seem to be wait, and never for longer than a sync takes. One client alone
-//! never waits, and neither do few.
+//! thread gives those who are about to come a moment: until seven eighths of the clients that
+//! there seem to be wait, and never for longer than four syncs take, or a millisecond. One client
+//! alone never waits, and neither do few.
 
 use std::time::Duration;
 
+/// For how many syncs' time to wait at most.
+const SYNCS: u32 = 4;
 /// Fewer clients than this are not worth a wait: the disk is idle while it lasts.
 const FEW: usize = 4;
 /// However slow the disk, nobody waits longer for others.
@@ -34,8 +36,8 @@ impl Pace {
 
     /// For how many to wait, and for how long at most; `None` not to wait.
     pub(crate) fn gathering(&self) -> Option<(usize, Duration)> {
-        let moment = self.took.min(LONGEST);
-        (self.clients >= FEW && !moment.is_zero()).then_some((self.clients * 3 / 4, moment))
+        let moment = (self.took * SYNCS).min(LONGEST);
+        (self.clients >= FEW && !moment.is_zero()).then_some((self.clients * 7 / 8, moment))
     }
 }
 
@@ -60,9 +62,9 @@ mod tests {
 
     #[test]
     fn many_wait_for_most_of_the_others_but_not_for_long() {
-        assert_eq!(pace(16, 16), Some((24, SYNC)));
+        assert_eq!(pace(16, 16), Some((28, 4 * SYNC)));
         let mut slow = Pace { serves: 8, ..Pace::default() };
         slow.synced(Duration::from_secs(1), 0);
-        assert_eq!(slow.gathering(), Some((6, LONGEST)));
+        assert_eq!(slow.gathering(), Some((7, LONGEST)));
     }
 }
