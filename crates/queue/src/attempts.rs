@@ -9,7 +9,7 @@ use std::ops::Range;
 use tidemill_base::Timestamp;
 
 use crate::codec::{Put, Reader, Unreadable};
-use crate::deduplication::{Mark, REMEMBERED};
+use crate::deduplication::{FORGOTTEN_AT_ONCE, Mark, REMEMBERED};
 use crate::key::Sequence;
 
 /// A receive that can be repeated.
@@ -55,12 +55,23 @@ impl Attempts {
         attempt.sequences.clone()
     }
 
-    /// Forgets what is too old at `now`.
+    /// Forgets some of what is too old at `now`. Of a later time there is nothing, unless the
+    /// clock went back: that counts as of now.
     pub(crate) fn forget_until(&mut self, now: Timestamp) {
-        while let Some((at, mark)) = self.by_time.first().copied()
-            && at + REMEMBERED <= now
+        while let Some((at, mark)) = self.by_time.last().copied()
+            && at > now
         {
-            self.by_time.pop_first();
+            self.by_time.pop_last();
+            self.by_time.insert((now, mark));
+            if let Some(attempt) = self.by_mark.get_mut(&mark) {
+                attempt.at = now;
+            }
+        }
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            if self.by_time.first().is_none_or(|(at, _)| *at + REMEMBERED > now) {
+                break;
+            }
+            let Some((_, mark)) = self.by_time.pop_first() else { break };
             self.by_mark.remove(&mark);
         }
     }
@@ -128,6 +139,19 @@ mod tests {
         attempts.forget_until(at(400));
         assert_eq!((attempts.lapses(), attempts.by_mark.len()), (None, 0));
         assert_eq!(attempts.repeat(mark, at(300)), []);
+    }
+
+    #[test]
+    fn when_the_clock_went_back_a_receive_is_not_remembered_for_ever() {
+        let mut attempts = Attempts::default();
+        let (one, other) = (Mark::of(&["a"]), Mark::of(&["b"]));
+        attempts.add(one, attempt(10_000));
+        attempts.add(other, attempt(500));
+        assert_eq!(attempts.lapses(), Some(at(800)));
+        assert!(attempts.find(one, at(799)).is_some());
+        assert!(attempts.find(one, at(800)).is_none());
+        attempts.forget_until(at(800));
+        assert_eq!((attempts.by_mark.len(), attempts.by_time.len()), (0, 0));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a FIFO queue was sent in the last five minutes: a message that repeats one of them is not
 //! taken in.
 //!
-//! Only what is recorded moves this: entries leave by the time of a later record, and one that is
-//! still here does not count once it is too old. So folding gives the same again, byte for byte.
+//! Only what is recorded moves this: entries leave by the time of a later record, a number of them
+//! at a time, and one that is still here does not count once it is too old. So folding gives the
+//! same again, byte for byte. Should the clock go back, what was sent before counts as sent then.
 //! A million entries take some 90 bytes each; a copy, for a snapshot, copies addresses.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,10 @@ use crate::settings::Scope;
 
 /// For how long a queue remembers what it was sent, or what it was asked.
 pub(crate) const REMEMBERED: Duration = Duration::from_mins(5);
+
+/// How many entries one record makes a queue forget: a million are too many to forget at once,
+/// and each record brings one at most.
+pub(crate) const FORGOTTEN_AT_ONCE: usize = 1024;
 
 /// The entries of one chunk.
 const CHUNK: usize = 512;
@@ -73,7 +78,7 @@ pub(crate) struct Original {
     pub(crate) sent: Timestamp,
 }
 
-/// The entries, oldest first: all that is persisted.
+/// The entries, in the order of their times: all that is persisted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Originals {
     /// Each but the last is full.
@@ -90,8 +95,6 @@ pub(crate) struct Deduplication {
     first: u64,
     /// The newest entry of each mark, by number.
     by_mark: BTreeMap<Mark, u64>,
-    /// When the newest was sent, or the newest before the clock went back.
-    latest: Timestamp,
 }
 
 impl Originals {
@@ -99,7 +102,24 @@ impl Originals {
         self.chunks.front().map(|chunk| &chunk[self.gone])
     }
 
+    fn back(&self) -> Option<&Original> {
+        self.chunks.back().and_then(|chunk| chunk.last())
+    }
+
+    /// Has what was sent after `latest` count as sent then.
+    fn cap(&mut self, latest: Timestamp) {
+        for chunk in self.chunks.iter_mut().rev() {
+            if chunk.last().is_none_or(|last| last.sent <= latest) {
+                break;
+            }
+            for original in Arc::make_mut(chunk) {
+                original.sent = original.sent.min(latest);
+            }
+        }
+    }
+
     fn push(&mut self, original: Original) {
+        self.cap(original.sent);
         if self.chunks.back().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push_back(Arc::default());
         }
@@ -137,8 +157,7 @@ impl Originals {
             out.put(&original.mark.0);
             out.put(original.id.as_bytes());
             out.put_varint(original.sequence.0 - sequence);
-            // The clock may have gone back.
-            out.put_varint(original.sent.as_millis().wrapping_sub(sent));
+            out.put_varint(original.sent.as_millis() - sent);
             (sequence, sent) = (original.sequence.0, original.sent.as_millis());
         }
     }
@@ -159,7 +178,6 @@ impl Deduplication {
     pub(crate) fn add(&mut self, original: Original) {
         self.forget_until(original.sent);
         let number = self.first + u64::try_from(self.by_number_len()).unwrap_or(u64::MAX);
-        self.latest = self.latest.max(original.sent);
         self.by_mark.insert(original.mark, number);
         self.originals.push(original);
     }
@@ -173,9 +191,13 @@ impl Deduplication {
         }
     }
 
-    /// Forgets what is too old at `now`.
+    /// Forgets some of what is too old at `now`.
     pub(crate) fn forget_until(&mut self, now: Timestamp) {
-        while self.originals.front().is_some_and(|first| first.sent + REMEMBERED <= now) {
+        self.originals.cap(now);
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            if self.originals.front().is_none_or(|first| first.sent + REMEMBERED > now) {
+                break;
+            }
             let Some(original) = self.originals.pop() else { break };
             if self.by_mark.get(&original.mark) == Some(&self.first) {
                 self.by_mark.remove(&original.mark);
@@ -186,7 +208,7 @@ impl Deduplication {
 
     /// When all of it is too old, if there is any.
     pub(crate) fn lapses(&self) -> Option<Timestamp> {
-        self.originals.front().map(|_| self.latest + REMEMBERED)
+        self.originals.back().map(|last| last.sent + REMEMBERED)
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
@@ -197,9 +219,9 @@ impl Deduplication {
             let mark = Mark(reader.array()?);
             let id = MessageId::from_bytes(reader.array()?);
             sequence = reader.next_sequence(sequence)?;
+            // A section may be from when these did not ascend.
             sent = sent.wrapping_add(reader.varint()?);
             let sent = Timestamp::from_millis(sent);
-            memory.latest = memory.latest.max(sent);
             marks.push((mark, u64::try_from(number).unwrap_or(u64::MAX)));
             memory.originals.push(Original { mark, id, sequence, sent });
         }
@@ -262,12 +284,37 @@ mod tests {
     #[test]
     fn when_the_clock_went_back_nothing_is_forgotten_too_soon_nor_kept_for_ever() {
         let mut memory = Deduplication::default();
-        memory.add(original(1, "a", 1000));
-        memory.add(original(2, "b", 500));
-        assert_eq!((found(&memory, "a", 500), found(&memory, "b", 500)), (Some(1), Some(2)));
-        assert_eq!(memory.lapses(), Some(at(1300)));
-        memory.forget_until(at(1300));
-        assert_eq!(memory.lapses(), None);
+        for number in 1..=2000 {
+            memory.add(original(number, &number.to_string(), 10_000 + number / 100));
+        }
+        memory.add(original(2001, "b", 500));
+        for now in [500, 799] {
+            assert_eq!(
+                (found(&memory, "1", now), found(&memory, "2000", now)),
+                (Some(1), Some(2000))
+            );
+        }
+        assert_eq!((found(&memory, "2000", 800), memory.lapses()), (None, Some(at(800))));
+        memory.forget_until(at(400));
+        assert_eq!((found(&memory, "b", 699), memory.lapses()), (Some(2001), Some(at(700))));
+        for number in 2002..=2010 {
+            memory.add(original(number, "c", 700));
+        }
+        assert_eq!(memory.by_mark.len(), 1);
+    }
+
+    #[test]
+    fn a_million_are_not_forgotten_at_once() {
+        let mut memory = Deduplication::default();
+        for number in 1..=3000 {
+            memory.add(original(number, &number.to_string(), 0));
+        }
+        memory.add(original(3001, "3001", 300));
+        assert_eq!((memory.by_mark.len(), found(&memory, "3000", 300)), (1977, None));
+        memory.forget_until(at(600));
+        assert_eq!((memory.by_mark.len(), memory.lapses()), (953, Some(at(600))));
+        memory.forget_until(at(600));
+        assert_eq!((memory.by_mark.len(), memory.lapses()), (0, None));
     }
 
     #[test]

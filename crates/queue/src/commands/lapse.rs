@@ -7,7 +7,6 @@ use crate::key::QueueNumber;
 use crate::machine::{Command, Decision, Machine};
 use crate::record::Record;
 use crate::refusal::Refusal;
-use crate::stock::Fifo;
 
 pub(crate) struct Lapse {
     pub(crate) queue: QueueNumber,
@@ -21,9 +20,9 @@ impl Command for Lapse {
     }
 
     fn decide(&self, machine: &Machine) -> Result<Decision<()>, Refusal> {
-        let lapses = machine.queue(self.queue)?.stock.fifo().and_then(Fifo::lapses);
         let (queue, at) = (self.queue, machine.now());
-        let is_due = lapses.is_some_and(|lapses| lapses <= at);
+        let fifo = machine.queue(queue)?.stock.fifo();
+        let is_due = fifo.is_some_and(|fifo| fifo.has_lapsed(at));
         let records = if is_due { vec![Record::Lapsed { queue, at }] } else { Vec::new() };
         Ok(Decision { records, reply: () })
     }

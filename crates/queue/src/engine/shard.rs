@@ -15,9 +15,9 @@ use crate::commands::{CarryExhausted, DropOld, Dropped, Lapse, Take, Taken};
 use crate::content::Packed;
 use crate::key::{QueueKey, QueueNumber};
 use crate::machine::{Command, Machine};
+use crate::queue::Queue;
 use crate::record::{Header, Record};
 use crate::refusal::{Error, Refusal};
-use crate::stock::Fifo;
 use crate::waiters::{Ticket, Waiter};
 
 /// The state of a shard and who waits for it.
@@ -112,13 +112,7 @@ impl Inner {
         let Ok(queue) = shard.machine.queue(number) else { return false };
         let retention = queue.facts.settings.retention;
         let is_old = queue.stock.ages_from().is_some_and(|from| from + retention <= now);
-        let lapses = queue.stock.fifo().and_then(Fifo::lapses);
-        if lapses.is_some_and(|lapses| lapses <= now)
-            && let Err(error) = self.commit(shard, &Lapse { queue: number }, &[])
-        {
-            // A poisoned journal: nothing is sent any more either.
-            tracing::debug!(%error, "a queue does not forget what it was sent");
-        }
+        let lapsing = has_lapsed(queue, now) && self.lapse(shard, number, now);
         let expiring = is_old && self.drop_old(shard, number);
         if !expiring {
             self.serve(shard, number);
@@ -130,10 +124,20 @@ impl Inner {
             answer(shard, ticket, Ok(Served::default()));
         }
         self.watch(shard, number);
-        if !expiring {
+        if !expiring && !lapsing {
             postpone_unmet(shard, number, now);
         }
         expiring
+    }
+
+    /// Forgets some of what is over; says whether there is more.
+    fn lapse(&self, shard: &mut Shard, number: QueueNumber, now: Timestamp) -> bool {
+        if let Err(error) = self.commit(shard, &Lapse { queue: number }, &[]) {
+            // A poisoned journal: nothing is sent any more either.
+            tracing::debug!(%error, "a queue does not forget what it was sent");
+            return false;
+        }
+        shard.machine.queue(number).is_ok_and(|queue| has_lapsed(queue, now))
     }
 
     /// Drops some of what is too old; says whether there is more.
@@ -267,6 +271,10 @@ impl Inner {
         self.attend(&mut shard, number);
         true
     }
+}
+
+fn has_lapsed(queue: &Queue, now: Timestamp) -> bool {
+    queue.stock.fifo().is_some_and(|fifo| fifo.has_lapsed(now))
 }
 
 /// A deadline that was not met though everything was done, because the journal is poisoned, is no

@@ -2,6 +2,7 @@
 //! moved by hand.
 
 mod administration;
+mod clock;
 mod dead_letters;
 mod fair;
 mod fifo;

@@ -21,7 +21,7 @@ use tidemill_journal::Position;
 
 use super::{Counts, visit_loose};
 use crate::attempts::{Attempt, Attempts};
-use crate::deduplication::{Deduplication, Mark, Marks, Original};
+use crate::deduplication::{Deduplication, Mark, Marks, Original, REMEMBERED};
 use crate::groups::{GroupId, Groups};
 use crate::key::Sequence;
 use crate::loose::{Held, Loose};
@@ -125,7 +125,13 @@ impl Fifo {
         self.deduplication.lapses().max(self.attempts.lapses())
     }
 
-    /// Forgets what is over by `at`.
+    /// Whether all that is remembered of sends and receives is over, or some of it is of a time
+    /// that is to come: the clock went back.
+    pub(crate) fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.lapses().is_some_and(|lapses| lapses <= now || lapses > now + REMEMBERED)
+    }
+
+    /// Forgets some of what is over by `at`.
     pub(crate) fn lapse(&mut self, at: Timestamp) {
         self.deduplication.forget_until(at);
         self.attempts.forget_until(at);
@@ -137,7 +143,7 @@ impl Fifo {
             return;
         }
         let waiting = self.rows.iter_from(self.due_anyway).chain(self.fresh.iter().copied());
-        let due = waiting.take_while(|row| row.sent + self.delay <= at).last();
+        let due = waiting.take_while(|row| self.is_due(row, at)).last();
         self.due_anyway = due.map_or(self.due_anyway, |row| row.sequence.next());
         self.delay = settings.delay;
     }
@@ -190,7 +196,7 @@ impl Fifo {
         }
         while self.delayed > 0
             && let Some(row) = self.first_undue()
-            && (row.sequence < self.due_anyway || row.sent + self.delay <= now)
+            && (row.sequence < self.due_anyway || self.is_due(&row, now))
         {
             self.undue = row.sequence.next();
             self.delayed -= 1;
@@ -208,6 +214,11 @@ impl Fifo {
     fn settle(&mut self, row: &Row) {
         self.rows.push(row, &mut self.groups.get_mut(row.group).chain);
         self.delayed += 1;
+    }
+
+    /// Without a delay nothing waits, even if the clock went back.
+    fn is_due(&self, row: &Row, now: Timestamp) -> bool {
+        self.delay.is_zero() || row.sent + self.delay <= now
     }
 
     fn first_undue(&self) -> Option<Row> {
