@@ -263,7 +263,7 @@ impl Inner {
             tracing::error!(queue = queue.0, %sequence, position = %at, "unreadable message");
             return None;
         };
-        let header = self.header_here(survivor, header);
+        let header = self.header_here(survivor, header)?;
         if (header.queue, header.sequence) != (queue, sequence) {
             tracing::error!(queue = queue.0, %sequence, position = %at, "not the message meant");
             return None;
@@ -272,17 +272,19 @@ impl Inner {
     }
 
     /// A record's header as it is to be from now on: the record of a message that came from
-    /// another queue still names that one.
-    fn header_here(&self, survivor: &Survivor, header: Header) -> Header {
+    /// another queue still names that one. `None` if the message is gone by now, or has not yet
+    /// come where it goes.
+    fn header_here(&self, survivor: &Survivor, header: Header) -> Option<Header> {
         let Survivor { queue, sequence, at } = *survivor;
         let shard = self.lock();
-        let stock = shard.machine.queue(queue).map(|queue| &queue.stock);
-        match stock.ok().and_then(|stock| stock.find(sequence)) {
-            Some(held) if held.passage.is_some() && held.position == at => {
-                Header { queue, sequence, sent: held.sent, delay: 0, known: None, ..header }
-            }
-            _ => header,
+        let held = shard.machine.queue(queue).ok()?.stock.find(sequence)?;
+        if held.position != at {
+            return None;
         }
+        Some(match held.passage {
+            Some(_) => Header { queue, sequence, sent: held.sent, delay: 0, known: None, ..header },
+            None => header,
+        })
     }
 
     /// Moves one message, unless it is gone by now; returns how many bytes that wrote.

@@ -267,7 +267,9 @@ impl Inner {
         Ok(upto)
     }
 
-    fn end_move(
+    /// Ends a move. Whoever decided that may have let the lock go since: if it is over by now,
+    /// another one may be under way.
+    pub(super) fn end_move(
         &self,
         queue: QueueNumber,
         number: MoveNumber,
@@ -275,13 +277,16 @@ impl Inner {
     ) -> Result<Next, Failure> {
         let ended = {
             let mut shard = self.lock();
-            shard.movers.remove(queue);
-            self.commit(&mut shard, &EndMove { queue, number, status }, &[])
+            let ended = self.commit(&mut shard, &EndMove { queue, number, status }, &[]);
+            if ended.is_ok() {
+                shard.movers.remove(queue);
+            }
+            ended
         };
         match ended {
             Ok(ended) => self.journal.wait_durable(ended.upto)?,
             // Cancelled meanwhile, or its queue removed.
-            Err(Error::Refused(_)) => {}
+            Err(Error::Refused(_)) => return Ok(Next::AtOnce),
             Err(Error::Failed(failure)) => return Err(failure),
         }
         Ok(Next::Never)

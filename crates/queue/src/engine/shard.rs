@@ -197,9 +197,9 @@ impl Inner {
             let take = Take { queue: number, max, visibility, attempt };
             let served = match self.carry_then_take(shard, &take) {
                 Ok(None) => return self.look_again(shard, number),
-                Ok(Some(committed)) if committed.reply.is_empty() => return,
-                Ok(Some(Committed { reply, upto })) => {
-                    Ok(Served { taken: reply, upto, sources, carried: None })
+                Ok(Some((committed, _))) if committed.reply.is_empty() => return,
+                Ok(Some((Committed { reply, upto }, carried))) => {
+                    Ok(Served { taken: reply, upto, sources, carried })
                 }
                 // Room is made by deletions, and by time, before the receiver's own is up.
                 Err(Error::Refused(Refusal::InFlightLimit)) => return,
@@ -214,16 +214,18 @@ impl Inner {
         }
     }
 
-    /// Takes, after what was received too often is out of the way; nothing while it is not.
+    /// Takes, after what was received too often is out of the way, and says up to where that is
+    /// recorded; nothing while it is not.
     fn carry_then_take(
         &self,
         shard: &mut Shard,
         take: &Take,
-    ) -> Result<Option<Committed<Vec<Taken>>>, Error> {
-        if self.carry_exhausted(shard, take.queue, take.max)?.more {
+    ) -> Result<Option<(Committed<Vec<Taken>>, Option<Position>)>, Error> {
+        let Cleared { carried, more } = self.carry_exhausted(shard, take.queue, take.max)?;
+        if more {
             return Ok(None);
         }
-        self.commit(shard, take, &[]).map(Some)
+        Ok(Some((self.commit(shard, take, &[])?, carried)))
     }
 
     /// Sees to it that the queue is looked at again at once.

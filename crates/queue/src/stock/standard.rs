@@ -362,8 +362,7 @@ impl Standard {
         self.fair.rows.for_each_place(&mut *visit);
         visit_loose(self.loose.iter().map(|held| held.position), visit);
         self.fresh.iter().for_each(|(entry, _)| visit(entry.position, 1));
-        // Their records are where they were before they came: anywhere.
-        self.arrivals.iter().for_each(|held| visit(held.position, 1));
+        visit_loose(self.arrivals.iter().map(|held| held.position), visit);
     }
 
     pub(super) fn list(&self, from: Sequence, limit: usize) -> Vec<Held> {

@@ -112,6 +112,21 @@ async fn who_waits_at_the_dead_letter_queue_is_woken_and_knows_the_source_after_
 }
 
 #[tokio::test]
+async fn who_waited_and_is_answered_finds_in_the_dead_letter_queue_what_was_in_the_way() {
+    let bench = Bench::new();
+    let (dead, live) = bench.pair(2).await;
+    bench.send(live, &["bad", "good"]).await;
+    bench.take(live, 1).await;
+    bench.advance(30 * SECOND);
+    assert_eq!(bodies(&bench.take(live, 10).await), ["bad", "good"]);
+    let mut waits = Box::pin(bench.engine.receive(live, waiting(10, 40 * SECOND)));
+    assert!(poll(&mut waits).is_pending());
+    bench.advance(30 * SECOND);
+    assert_eq!(bodies(&waits.await.unwrap()), ["good"]);
+    assert_eq!(bench.counts(dead), (1, 0, 0));
+}
+
+#[tokio::test]
 async fn without_its_dead_letter_queue_a_message_stays_and_is_handed_out() {
     let bench = Bench::new();
     let (dead, live) = bench.pair(1).await;

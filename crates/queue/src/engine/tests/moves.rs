@@ -158,6 +158,21 @@ async fn a_cancelled_move_leaves_the_rest_and_another_may_begin() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_move_that_was_cancelled_meanwhile_does_not_stop_the_next_one() {
+    let bench = Bench::new();
+    let (dead, live) = bench.pair(1).await;
+    bench.dead_letters(dead, live, &["a", "b"]).await;
+    let first = bench.start(dead, None, None).await;
+    bench.engine.cancel_move(first).await.unwrap();
+    bench.start(dead, None, None).await;
+    let inner = &bench.engine.0;
+    inner.end_move(first.queue.number, first.number, MoveStatus::Completed).unwrap();
+    assert_eq!(bench.move_on(), Next::Never);
+    let second = bench.last_move(dead);
+    assert_eq!((second.status, second.moved), (MoveStatus::Completed, 2));
+}
+
+#[tokio::test]
 async fn a_move_fails_where_a_message_cannot_go() {
     let bench = Bench::new();
     let (dead, live) = bench.pair(1).await;
