@@ -19,6 +19,7 @@ use tidemill_wire::{
 use tracing::{debug, error};
 
 use crate::app::{Answer, App};
+use crate::metrics::OK;
 use crate::{body, host, verify};
 
 /// Where tracing tools put what they follow; a queue passes it on with the message.
@@ -30,7 +31,7 @@ pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answe
     let id = RequestId::random(&app.chance).to_string();
     let mut call = None;
     let (reply, result) = match steps(app, &parts, incoming, &id, &mut call).await {
-        Ok(reply) => (reply, "ok"),
+        Ok(reply) => (reply, OK),
         Err(refused) => {
             let name = refused.fault.error.name;
             report(&refused.fault, call.as_ref(), &id);

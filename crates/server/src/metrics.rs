@@ -1,6 +1,7 @@
 //! What Prometheus is told: requests as they are answered, queues and journal as they stand.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -14,9 +15,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tidemill_api::SERVICES;
 use tidemill_base::Clock;
 use tidemill_queue::{Engine, QueueMetrics};
-use tidemill_wire::Call;
+use tidemill_wire::{Call, Service};
+
+/// What a request that was answered as asked counts as; any other as its error's name.
+pub(crate) const OK: &str = "ok";
 
 /// Bounds of the request durations, in seconds. The last ones are for long polls.
 const DURATIONS: [f64; 14] =
@@ -35,9 +40,18 @@ struct OfResult {
     result: &'static str,
 }
 
+/// What is counted of one operation's successes.
+struct Successes {
+    requests: Counter,
+    durations: Histogram,
+}
+
 /// The metrics of the whole service.
 pub(crate) struct Metrics {
     registry: Registry,
+    /// Of each service, by the index of the operation: nearly every request is one of them, and
+    /// to look up labels costs more than to count. Also found among the two below.
+    successes: Vec<(&'static Service, Vec<OnceLock<Successes>>)>,
     requests: Family<OfResult, Counter>,
     durations: Family<OfOperation, Histogram, fn() -> Histogram>,
 }
@@ -63,16 +77,39 @@ impl Metrics {
             durations.clone(),
         );
         registry.register_collector(Box::new(Engines { engine, clock }));
-        Self { registry, requests, durations }
+        let cells = |service: &&'static Service| {
+            (*service, service.operations.iter().map(|_| OnceLock::new()).collect())
+        };
+        let successes = SERVICES.iter().map(cells).collect();
+        Self { registry, successes, requests, durations }
     }
 
     /// Counts a request that was answered; `call` is what it called, if that could be told.
     pub(crate) fn answered(&self, call: Option<&Call>, result: &'static str, took: Duration) {
+        if let Some(call) = call
+            && result == OK
+            && let Some(successes) = self.successes(call)
+        {
+            successes.requests.inc();
+            successes.durations.observe(took.as_secs_f64());
+            return;
+        }
         let (service, operation) =
             call.map_or(("none", "none"), |call| (call.service.name, call.operation.name));
         self.requests.get_or_create(&OfResult { service, operation, result }).inc();
         let durations = self.durations.get_or_create(&OfOperation { service, operation });
         durations.observe(took.as_secs_f64());
+    }
+
+    fn successes(&self, call: &Call) -> Option<&Successes> {
+        let mut services = self.successes.iter();
+        let (_, cells) = services.find(|(service, _)| std::ptr::eq(*service, call.service))?;
+        let (service, operation) = (call.service.name, call.operation.name);
+        let labels = || OfResult { service, operation, result: OK };
+        Some(cells.get(call.operation.index)?.get_or_init(|| Successes {
+            requests: self.requests.get_or_create(&labels()).clone(),
+            durations: self.durations.get_or_create(&OfOperation { service, operation }).clone(),
+        }))
     }
 
     /// Everything, in the OpenMetrics text format.

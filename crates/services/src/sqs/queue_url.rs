@@ -39,8 +39,9 @@ pub(crate) fn read(
     account: AccountId,
     region: &Region,
 ) -> Result<QueueKey, BadQueueUrl> {
-    let path = match text.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').ok_or(BadQueueUrl)?.1,
+    let schemes = ["http://", "https://"];
+    let path = match schemes.iter().find_map(|scheme| text.strip_prefix(scheme)) {
+        Some(rest) => rest.split_once('/').ok_or(BadQueueUrl)?.1,
         None => text,
     };
     let mut parts = path.split('/').filter(|part| !part.is_empty());
