@@ -193,14 +193,11 @@ impl Inner {
             && let Some((ticket, waiter)) = queue.memory.waiters.first()
         {
             let Waiter { max, visibility, attempt, .. } = waiter;
-            let sources = Arc::clone(&queue.facts.sources);
             let take = Take { queue: number, max, visibility, attempt };
             let served = match self.carry_then_take(shard, &take) {
                 Ok(None) => return self.look_again(shard, number),
-                Ok(Some((committed, _))) if committed.reply.is_empty() => return,
-                Ok(Some((Committed { reply, upto }, carried))) => {
-                    Ok(Served { taken: reply, upto, sources, carried })
-                }
+                Ok(Some(served)) if served.taken.is_empty() => return,
+                Ok(Some(served)) => Ok(served),
                 // Room is made by deletions, and by time, before the receiver's own is up.
                 Err(Error::Refused(Refusal::InFlightLimit)) => return,
                 Err(error) => Err(error),
@@ -214,18 +211,15 @@ impl Inner {
         }
     }
 
-    /// Takes, after what was received too often is out of the way, and says up to where that is
-    /// recorded; nothing while it is not.
-    fn carry_then_take(
-        &self,
-        shard: &mut Shard,
-        take: &Take,
-    ) -> Result<Option<(Committed<Vec<Taken>>, Option<Position>)>, Error> {
+    /// Takes, after what was received too often is out of the way; nothing while it is not.
+    fn carry_then_take(&self, shard: &mut Shard, take: &Take) -> Result<Option<Served>, Error> {
         let Cleared { carried, more } = self.carry_exhausted(shard, take.queue, take.max)?;
         if more {
             return Ok(None);
         }
-        Ok(Some((self.commit(shard, take, &[])?, carried)))
+        let Committed { reply: taken, upto } = self.commit(shard, take, &[])?;
+        let sources = Arc::clone(&shard.machine.queue(take.queue)?.facts.sources);
+        Ok(Some(Served { taken, upto, sources, carried }))
     }
 
     /// Sees to it that the queue is looked at again at once.
