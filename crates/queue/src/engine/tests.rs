@@ -11,6 +11,7 @@ mod housekeeping;
 mod messages;
 mod moves;
 mod recovery;
+mod soak;
 mod waiting;
 
 use std::pin::Pin;

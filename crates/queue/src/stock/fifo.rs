@@ -342,7 +342,12 @@ impl Fifo {
         // Where the clock once went back, some are kept a little longer.
         let held = self.loose.iter().take_while(|held| held.sent <= latest);
         let rows = self.rows.iter().take_while(|row| row.sent <= latest);
-        held.map(|held| held.sequence).chain(rows.map(|row| row.sequence)).take(max).collect()
+        let held = held.map(|held| held.sequence).take(max);
+        // In their order: they may go to the dead-letter queue together.
+        let mut old: Vec<_> = held.chain(rows.map(|row| row.sequence).take(max)).collect();
+        old.sort_unstable();
+        old.truncate(max);
+        old
     }
 
     pub(super) fn find(&self, sequence: Sequence) -> Option<Held> {
