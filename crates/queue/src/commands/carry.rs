@@ -52,7 +52,8 @@ impl Command for CarryExhausted {
     }
 }
 
-/// Carries `messages` of `queue` to `target`.
+/// Carries `messages` of `queue` to `target`. One that was too old once, and began anew, begins
+/// anew wherever it goes: it would else be gone the moment it came.
 pub(super) fn carry(
     machine: &Machine,
     queue: &Queue,
@@ -64,7 +65,12 @@ pub(super) fn carry(
     let keeps_age = target.facts.settings.discipline == Discipline::Standard;
     let mut first = target.facts.next;
     let mut records = Vec::with_capacity(messages.len().div_ceil(A_RECORD));
-    for some in messages.chunks(A_RECORD) {
+    let reason = |held: &Held| {
+        let began_anew = held.ages_from() != held.sent;
+        if began_anew { CarryReason::TooOld } else { why }
+    };
+    let alike = messages.chunk_by(|one, next| reason(one) == reason(next));
+    for some in alike.flat_map(|run| run.chunks(A_RECORD)) {
         let one = |held: &Held| Carry {
             sequence: held.sequence,
             position: held.position,
@@ -77,7 +83,7 @@ pub(super) fn carry(
             source: queue.facts.number,
             at,
             target: target.facts.number,
-            why,
+            why: reason(&some[0]),
             key: queue.facts.key.clone(),
             first,
             messages: some.iter().map(one).collect(),

@@ -239,6 +239,25 @@ async fn what_outlives_its_queue_goes_to_the_dead_letter_queue_if_a_tag_says_so(
 }
 
 #[tokio::test]
+async fn what_was_too_old_once_lives_on_in_every_queue_that_it_comes_to() {
+    let bench = Bench::new();
+    let last = bench.queue("last").await;
+    let dead = bench.queue_with("dead", redriving("last", 1)).await;
+    let live = bench.queue_with("live", redriving("dead", 1)).await;
+    bench.engine.tag(live, keeping_expired()).await.unwrap();
+    bench.send(live, &["old"]).await;
+    bench.advance(96 * HOUR);
+    assert_eq!(bench.take(live, 1).await, []);
+    bench.settle().await;
+    assert_eq!(bench.receive_in_vain(dead).await, 1);
+    assert_eq!(bench.take(dead, 1).await, []);
+    assert_eq!(bench.counts(last), (1, 0, 0));
+    bench.advance(95 * HOUR);
+    let bench = bench.crash();
+    assert_eq!(bench.take(last, 1).await[0].sent, START);
+}
+
+#[tokio::test]
 async fn a_dead_letter_stays_when_its_first_segment_goes_and_its_source_is_gone() {
     let bench = Bench::new();
     let (dead, live) = bench.pair(1).await;

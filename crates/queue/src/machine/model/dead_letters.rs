@@ -61,7 +61,7 @@ impl Rig {
                 was_touched: true,
                 group: message.group.filter(|_| target.is_fifo()),
                 came: now,
-                ages_from: if too_old { now } else { sent },
+                ages_from: if too_old || message.ages_from != message.sent { now } else { sent },
                 source: Some(source),
                 receives_before: message.receives,
                 received: None,
