@@ -464,3 +464,18 @@ def test_a_fifo_queue_works_by_query_too(shared):
     assert text(tree, *message, "Name") == "SequenceNumber"
     assert text(tree, *message, "Value") == number
     query(shared, Action="DeleteQueue", QueueUrl=url)
+
+
+# Metrics.
+
+
+def test_metrics_tell_of_groups_and_of_what_came_again(shared, sqs, fifo):
+    send(sqs, fifo, "g1-m1", "g1-m2", "g2-m1", "g2-m1")
+    take(sqs, fifo, 2)
+    _, _, page = shared.get("/metrics")
+    name = fifo.rsplit("/", 1)[1]
+    lines = [line for line in page.decode().splitlines() if f'queue="{name}"' in line]
+    found = {line.split("{")[0]: line.rsplit(" ", 1)[1] for line in lines}
+    assert float(found["tidemill_queue_groups_in_flight"]) == 1
+    assert float(found["tidemill_queue_deduplicated_total"]) == 1
+    assert float(found["tidemill_queue_noisy_groups"]) == 0

@@ -149,13 +149,34 @@ impl Collector for Engines {
             "Age of the oldest message that the queue holds, wherever it stands",
             age,
         )?;
-        let waiting = |queue: &QueueMetrics| queue.waiting_receivers as f64;
-        gauges(&mut encoder, queues, "queue_waiting_receivers", "Long polls that wait", waiting)?;
+        let others: [(&str, &str, Gauge); 4] = [
+            ("queue_waiting_receivers", "Long polls that wait", |it| it.waiting_receivers as f64),
+            (
+                "queue_groups_in_flight",
+                "Message groups of a FIFO queue of which something is in flight",
+                |it| it.counts.groups_in_flight as f64,
+            ),
+            (
+                "queue_noisy_groups",
+                "Message groups of a standard queue that take more than their share",
+                |it| it.counts.noisy_groups as f64,
+            ),
+            (
+                "queue_visible_in_quiet_groups",
+                "Visible messages that are of no noisy group",
+                |it| it.counts.visible_quiet as f64,
+            ),
+        ];
+        for (name, help, value) in others {
+            gauges(&mut encoder, queues, name, help, value)?;
+        }
         counters(&mut encoder, queues)?;
         journal(&mut encoder, &metrics)
     }
 }
 
+/// What is read off a queue.
+type Gauge = fn(&QueueMetrics) -> f64;
 type Labels<'a> = [(&'static str, &'a str); 3];
 
 fn labels<'a>(account: &'a str, queue: &'a QueueMetrics) -> Labels<'a> {
@@ -204,13 +225,16 @@ fn gauges(
 
 fn counters(encoder: &mut DescriptorEncoder<'_>, queues: &[QueueMetrics]) -> fmt::Result {
     type Count = fn(&QueueMetrics) -> u64;
-    let counts: [(&str, &str, Count); 5] = [
+    let counts: [(&str, &str, Count); 6] = [
         ("queue_sent", "Messages sent", |queue| queue.tally.sent),
         ("queue_sent_bytes", "Bytes of the bodies of messages sent", |queue| {
             queue.tally.sent_bytes
         }),
         ("queue_received", "Messages handed out, each time", |queue| queue.tally.received),
         ("queue_deleted", "Messages deleted by a receipt", |queue| queue.tally.deleted),
+        ("queue_deduplicated", "Messages that repeated an earlier one", |queue| {
+            queue.tally.deduplicated
+        }),
         ("queue_empty_receives", "Receives answered with nothing", |queue| {
             queue.tally.empty_receives
         }),
