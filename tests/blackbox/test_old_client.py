@@ -201,7 +201,8 @@ sources = sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]
 allowed = dict(AWSAccountIds=["000000000001", "000000000002"], Actions=["SendMessage"])
 sqs.add_permission(QueueUrl=url, Label="a", **allowed)
 shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
-twice = refusal(sqs.add_permission, QueueUrl=url, Label="a", **allowed)
+more = allowed | {"Actions": ["*"]}
+twice = refusal(sqs.add_permission, QueueUrl=url, Label="a", **more)
 sqs.remove_permission(QueueUrl=url, Label="a")
 tell(
     received=received,

@@ -148,9 +148,65 @@ def test_the_tools_serve_a_queue_at_hand(fresh):
     assert tool(service, "receive", "tools").stdout == ""
 
 
+def test_the_tools_serve_a_fifo_queue(shared):
+    sqs = shared.client()
+    attributes = {"FifoQueue": "true"}
+    url = sqs.create_queue(QueueName="tools.fifo", Attributes=attributes)["QueueUrl"]
+
+    def send(*words):
+        return tool(shared, "send", "tools.fifo", *words)
+
+    known = ["--group", "blue", "--deduplication-id", "1"]
+    assert send("one", *known).returncode == 0
+    assert send("again", *known).returncode == 0, "what is known is not taken in, and no mistake"
+    peeked = tool(shared, "peek", "tools.fifo").stdout
+    assert "group blue  one" in peeked and "again" not in peeked
+    whole = json.loads(tool(shared, "peek", "tools.fifo", "--json").stdout)
+    assert (whole["MessageGroupId"], whole["MessageDeduplicationId"]) == ("blue", "1")
+    assert "--group" in send("one").stderr
+    assert "only the first" in send("one", "two", *known).stderr
+    assert "MessageDeduplicationId" in send("one", "--group", "blue").stderr
+    assert tool(shared, "receive", "tools.fifo", "--delete").stdout == "one\n"
+    assert tool(shared, "purge", "tools.fifo", "--yes").returncode == 0
+    sqs.delete_queue(QueueUrl=url)
+
+
+def dead_letter(sqs, name):
+    """A queue, its dead-letter queue, and a message that went from one to the other."""
+    dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+    target = f"arn:aws:sqs:us-east-1:000000000000:{name}-dead"
+    redrive = {"deadLetterTargetArn": target, "maxReceiveCount": 1}
+    attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="failed once")
+    for _ in range(2):
+        sqs.receive_message(QueueUrl=url)
+    return url, dead
+
+
+def test_dead_letters_are_redriven_by_a_command(fresh):
+    service = fresh().start()
+    sqs = service.client()
+    url, dead = dead_letter(sqs, "work")
+    done = tool(service, "redrive", "work-dead")
+    assert (done.returncode, done.stderr) == (0, "moved 1 message from work-dead\n")
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "failed once"
+
+    sqs.send_message(QueueUrl=dead, MessageBody="from nowhere")
+    done = tool(service, "redrive", "work-dead")
+    assert done.returncode == 1 and "came from no queue" in done.stderr, done.stderr
+    sqs.create_queue(QueueName="spare")
+    done = tool(service, "redrive", "work-dead", "--to", "spare", "--per-second", "500")
+    assert done.returncode == 0, done.stderr
+    assert tool(service, "receive", "spare").stdout == "from nowhere\n"
+
+
 @pytest.mark.parametrize(
     "words, told",
     [
+        (["redrive", "mishaps"], "must be configured as a Dead Letter Queue"),
+        (["redrive", "nothing"], "there is no queue nothing in us-east-1"),
+        (["redrive", "mishaps", "--per-second", "501"], "1..=500"),
         (["receive", "nothing"], "there is no queue nothing in us-east-1"),
         (["peek", "nothing"], "there is no queue nothing in us-east-1"),
         (["send", "mishaps", ""], "no empty messages"),

@@ -146,6 +146,29 @@ def test_a_query_for_json_is_answered_with_maps_as_lists_of_names_and_values(sha
     assert [attribute["Name"] for attribute in message["Attributes"]] == ["SenderId"]
 
 
+def test_a_queue_url_tells_the_url_of_any_queue(shared, sqs, queue):
+    path = urllib.parse.urlsplit(queue).path
+    other = sqs.create_queue(QueueName="looked-up")["QueueUrl"]
+    for url in (queue, other):
+        name = url.rsplit("/", 1)[1]
+        status, tree = query(shared, path, "GET", Action="GetQueueUrl", QueueName=name)
+        assert (status, text(tree, "GetQueueUrlResult", "QueueUrl")) == (200, url)
+    sqs.delete_queue(QueueUrl=other)
+
+
+def test_in_query_the_older_names_of_system_attributes_count_alone(shared, sqs, queue):
+    sqs.send_message(QueueUrl=queue, MessageBody="x")
+    path = urllib.parse.urlsplit(queue).path
+    newer = {"Action": "ReceiveMessage", "MessageSystemAttributeName.1": "All"}
+
+    def shown(**more):
+        _, tree = query(shared, path, VisibilityTimeout="0", **newer, **more)
+        return {name.text for name in tree.findall(f".//{NAMESPACE}Attribute/{NAMESPACE}Name")}
+
+    assert len(shown()) == 4
+    assert shown(**{"AttributeName.1": "SenderId"}) == {"SenderId"}
+
+
 @pytest.mark.parametrize("action", ["NoSuchAction", "CreateQueue", "ListQueues"])
 def test_what_a_queue_url_cannot_do_is_an_invalid_action(shared, queue, action):
     path = urllib.parse.urlsplit(queue).path

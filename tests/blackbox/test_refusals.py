@@ -9,13 +9,17 @@ from test_standard_queue import counts, refused
 TEXT = {"DataType": "String", "StringValue": "v"}
 
 
-@pytest.mark.parametrize("parameters", [{}, {"QueueName": ""}])
-def test_a_queue_without_a_name_is_refused(shared, parameters):
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({}, "Value for parameter QueueName is invalid. Reason: Must specify a queue name."),
+        ({"QueueName": ""}, "Queue name cannot be empty"),
+    ],
+)
+def test_a_queue_without_a_name_is_refused(shared, parameters, message):
     status, headers, body = call(shared, "CreateQueue", **parameters)
     assert (status, headers["x-amzn-query-error"]) == (400, "InvalidParameterValue;Sender")
-    assert body["message"] == (
-        "Value for parameter QueueName is invalid. Reason: Must specify a queue name."
-    )
+    assert body["message"] == message
 
 
 @pytest.mark.parametrize("name", ["a b", "a" * 81, "ä", "a/b"])
@@ -31,12 +35,14 @@ def test_a_queues_name_has_80_plain_characters(sqs, name):
     [
         ("SendMessageBatch", "SendMessageBatchRequestEntry"),
         ("DeleteMessageBatch", "DeleteMessageBatchRequestEntry"),
-        ("ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatchRequestEntry"),
+        ("ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatch"),
     ],
 )
-@pytest.mark.parametrize("entries", [{}, {"Entries": []}])
-def test_a_batch_of_nothing_is_refused(shared, queue, operation, kind, entries):
-    _, headers, body = call(shared, operation, QueueUrl=queue, **entries)
+def test_a_batch_of_nothing_is_refused(shared, queue, operation, kind):
+    _, headers, body = call(shared, operation, QueueUrl=queue)
+    assert headers["x-amzn-query-error"] == "MissingParameter;Sender"
+    assert body["message"] == "The request must contain the parameter Entries."
+    _, headers, body = call(shared, operation, QueueUrl=queue, Entries=[])
     code = "AWS.SimpleQueueService.EmptyBatchRequest;Sender"
     assert headers["x-amzn-query-error"] == code
     assert body["message"] == f"There should be at least one {kind} in the request."
@@ -58,7 +64,13 @@ def test_a_number_or_a_boolean_is_taken_for_text(shared, sqs, queue, given, take
             {"MessageBody": {"a": 1}},
             "Start of structure or map found where not expected.",
         ),
-        ({"MessageBody": ["a"]}, "Unrecognized collection type class java.lang.String"),
+        ({"MessageBody": ["a"]}, "Start of list found where not expected"),
+        (
+            {"MessageBody": "x", "DelaySeconds": {}},
+            "Start of structure or map found where not expected.",
+        ),
+        ({"MessageBody": "x", "DelaySeconds": [1]}, "Start of list found where not expected"),
+        ({"MessageBody": "x", "MessageAttributes": "a"}, "Expected null"),
         (
             {"MessageBody": "x", "DelaySeconds": "5"},
             "STRING_VALUE can not be converted to an Integer",
@@ -71,6 +83,38 @@ def test_a_value_of_another_kind_is_refused_in_the_words_of_aws(
     status, _, body = call(shared, "SendMessage", QueueUrl=queue, **parameters)
     assert (status, body["message"]) == (400, message)
     assert body["__type"].endswith("#SerializationException")
+
+
+def test_a_list_among_a_maps_values_has_words_of_its_own(shared):
+    attributes = {"DelaySeconds": []}
+    _, _, body = call(shared, "CreateQueue", QueueName="mapped", Attributes=attributes)
+    assert body["message"] == "Unrecognized collection type class java.lang.String"
+    _, _, body = call(shared, "UntagQueue", QueueUrl="any", TagKeys="a")
+    assert body["message"] == "Expected list or null"
+
+
+@pytest.mark.parametrize("url", ["http://nowhere", "http://x/1/2/3/4/5", "a b", "/12/orders"])
+def test_what_is_no_queues_url_is_no_queue(shared, url):
+    _, headers, body = call(shared, "GetQueueAttributes", QueueUrl=url)
+    code = "AWS.SimpleQueueService.NonExistentQueue;Sender"
+    assert headers["x-amzn-query-error"] == code
+    assert body["message"] == "The specified queue does not exist."
+
+
+def test_no_queue_can_be_made_by_saying_that_it_is_no_fifo_queue(shared):
+    for name in ("plain", "ordered.fifo"):
+        attributes = {"FifoQueue": "false"}
+        _, _, body = call(shared, "CreateQueue", QueueName=name, Attributes=attributes)
+        assert body["message"] == "Unknown Attribute FifoQueue."
+
+
+def test_a_message_attribute_without_anything_lacks_a_value(shared, queue):
+    given = {"QueueUrl": queue, "MessageBody": "x", "MessageAttributes": {"city": {}}}
+    _, headers, body = call(shared, "SendMessage", **given)
+    assert headers["x-amzn-query-error"] == "InvalidParameterValue;Sender"
+    assert body["message"] == (
+        "The message (user) attribute 'city' must contain a non-empty message attribute value."
+    )
 
 
 def test_what_only_fifo_queues_take_is_refused_on_a_standard_queue(sqs, queue):

@@ -67,6 +67,9 @@ def test_a_label_is_used_once(sqs, queue):
     permit(sqs, queue)
     told = refused("InvalidParameterValue", permit, sqs=sqs, url=queue, accounts=["0" * 12])
     assert told == "Value read for parameter Label is invalid. Reason: Already exists."
+    before = policy(sqs, queue)
+    permit(sqs, queue)
+    assert policy(sqs, queue) == before, "the very same permission is granted already"
 
 
 @pytest.mark.parametrize(

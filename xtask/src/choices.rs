@@ -47,7 +47,7 @@ pub(crate) const CHOICES: &[Choice] = &[
         ],
         optional: &[
             ("CreateQueueRequest", "QueueName"),
-            // A form cannot tell an empty list from none, and AWS answers both alike.
+            // A form cannot tell an empty list from none: JSON can, and is told another thing.
             ("ChangeMessageVisibilityBatchRequest", "Entries"),
             ("DeleteMessageBatchRequest", "Entries"),
             ("SendMessageBatchRequest", "Entries"),
@@ -58,6 +58,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             // Missed by other names than the model's.
             ("AddPermissionRequest", "AWSAccountIds"),
             ("AddPermissionRequest", "Actions"),
+            ("MessageAttributeValue", "DataType"),
             ("SetQueueAttributesRequest", "Attributes"),
         ],
         errors: &[

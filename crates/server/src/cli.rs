@@ -56,6 +56,11 @@ pub(crate) enum Command {
     /// Nothing changes: no receive is counted, no message becomes invisible. Shows waiting,
     /// delayed and in-flight messages, oldest first.
     Peek(Peek),
+    /// Move a dead-letter queue's messages back to where they came from, and watch them go
+    ///
+    /// Starts a move task and shows how far it is until it ends. To leave it alone, interrupt the
+    /// command: the task goes on in the service.
+    Redrive(Redrive),
     /// Delete every message of a queue; at most once in 60 seconds a queue
     Purge(Purge),
 }
@@ -130,6 +135,14 @@ pub(crate) struct Send {
     /// A string attribute of each message; may be given several times
     #[arg(long = "attribute", short, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) attributes: Vec<(String, String)>,
+    /// Group of the messages: a FIFO queue keeps each group in order, a standard queue shares its
+    /// receivers fairly among groups
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+    /// What a FIFO queue knows the message by for five minutes; needed unless the queue goes by
+    /// content
+    #[arg(long, value_name = "ID", conflicts_with = "lines")]
+    pub(crate) deduplication_id: Option<String>,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
 }
@@ -167,6 +180,20 @@ pub(crate) struct Peek {
     /// Print whole messages, one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Redrive {
+    /// The dead-letter queue: its name or its URL
+    pub(crate) queue: String,
+    /// Queue to move the messages to [default: the one each came from]
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) to: Option<String>,
+    /// Most messages to move in a second, 1 to 500 [default: as fast as it goes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) per_second: Option<u16>,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
 }

@@ -75,7 +75,8 @@ async fn steps(
     let principal = verify::principal(app, &call, &signed, claimed.as_ref()).map_err(refused)?;
     let region = claimed.map_or_else(Region::default, |claimed| claimed.region().clone());
     let trace_header = head.header(&X_AMZN_TRACE_ID);
-    let cx = Context { principal, region, base_url: host::base_url(app, parts), trace_header };
+    let (base_url, protocol) = (host::base_url(app, parts), call.protocol);
+    let cx = Context { principal, region, base_url, protocol, trace_header };
     handle(app, &cx, &call, &head, &plain, id).await.map_err(refused)
 }
 

@@ -16,6 +16,7 @@ mod listen;
 mod logs;
 mod metrics;
 mod peek;
+mod redrive;
 mod serve;
 mod settings;
 mod tls;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Send(send) => tools::send(&send),
         Command::Receive(receive) => tools::receive(&receive),
         Command::Peek(peek) => tools::peek(&peek),
+        Command::Redrive(redrive) => redrive::run(&redrive),
         Command::Purge(purge) => tools::purge(&purge),
     };
     match done {

@@ -66,6 +66,7 @@ fn told(peeked: Peeked) -> Value {
         "ApproximateFirstReceiveTimestamp":
             peeked.first_received.map(tidemill_base::Timestamp::as_millis),
         "MessageGroupId": peeked.content.group,
+        "MessageDeduplicationId": peeked.content.deduplication,
         "MessageAttributes": attributes,
         "Body": String::from_utf8_lossy(&peeked.content.body),
     })

@@ -19,6 +19,12 @@ const LARGEST: usize = 1 << 20;
 
 /// Sends messages.
 pub(crate) fn send(send: &Send) -> anyhow::Result<()> {
+    if is_fifo(&send.queue) && send.group.is_none() {
+        bail!("{} is a FIFO queue: name the group of its messages with --group", send.queue);
+    }
+    if send.deduplication_id.is_some() && send.body.len() > 1 {
+        bail!("of several messages with one --deduplication-id only the first would be taken in");
+    }
     let client = Client::new(&send.endpoint)?;
     let mut sender = Sender { client: &client, send, batch: Vec::new(), bytes: 0, sent: 0 };
     let done = sender.send_all();
@@ -32,6 +38,10 @@ pub(crate) fn send(send: &Send) -> anyhow::Result<()> {
         Err(error) => return Err(error.context(format!("{} sent, then", messages(sender.sent)))),
     }
     Ok(())
+}
+
+fn is_fifo(queue: &str) -> bool {
+    Path::new(queue).extension().is_some_and(|suffix| suffix == "fifo")
 }
 
 fn lines(file: &Path) -> anyhow::Result<Box<dyn Iterator<Item = io::Result<String>>>> {
@@ -111,6 +121,12 @@ impl Sender<'_> {
         let mut entry = json!({ "Id": id.to_string(), "MessageBody": body });
         if let Some(delay) = self.send.delay {
             entry["DelaySeconds"] = json!(delay.as_secs());
+        }
+        if let Some(group) = &self.send.group {
+            entry["MessageGroupId"] = json!(group);
+        }
+        if let Some(id) = &self.send.deduplication_id {
+            entry["MessageDeduplicationId"] = json!(id);
         }
         if !self.send.attributes.is_empty() {
             let value = |text: &String| json!({ "DataType": "String", "StringValue": text });
@@ -195,7 +211,9 @@ pub(crate) fn peek(peek: &Peek) -> anyhow::Result<()> {
                 let text = |name: &str| message[name].as_str().unwrap_or_default();
                 let (id, state, body) = (text("MessageId"), text("State"), text("Body"));
                 let count = &message["ApproximateReceiveCount"];
-                writeln!(out, "{id}  {state:<9}  received {count:>3}x  {body}")?;
+                let group = message["MessageGroupId"].as_str();
+                let group = group.map_or(String::new(), |group| format!("group {group}  "));
+                writeln!(out, "{id}  {state:<9}  received {count:>3}x  {group}{body}")?;
             }
         }
         left -= found.len().min(left);
@@ -236,18 +254,18 @@ fn confirmed(queue: &str) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn messages(count: usize) -> String {
+pub(crate) fn messages(count: usize) -> String {
     if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 /// A line that is written over, on a terminal only.
-fn progress(text: &str) {
+pub(crate) fn progress(text: &str) {
     if io::stderr().is_terminal() {
         eprint!("\r{text}");
     }
 }
 
-fn progress_end() {
+pub(crate) fn progress_end() {
     if io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tidemill_base::{AccountId, Region};
+use tidemill_wire::Protocol;
 
 /// Who signed a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Context<'a> {
     pub region: Region,
     /// Where the client found us.
     pub base_url: BaseUrl<'a>,
+    /// How the caller speaks: some answers differ by it.
+    pub protocol: Protocol,
     /// What the caller traces, as its `X-Amzn-Trace-Id` says.
     pub trace_header: Option<&'a str>,
 }
@@ -61,5 +64,10 @@ impl Context<'_> {
     /// The account that the caller acts in.
     pub const fn account(&self) -> AccountId {
         self.principal.account()
+    }
+
+    /// Whether the caller speaks Query, where a list without items is no list.
+    pub const fn speaks_query(&self) -> bool {
+        matches!(self.protocol, Protocol::Query | Protocol::QueryJson)
     }
 }

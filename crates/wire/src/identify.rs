@@ -8,7 +8,7 @@ use crate::fault::{Fault, INVALID_ACTION, UNKNOWN_OPERATION};
 use crate::form;
 use crate::protocol::Protocol;
 use crate::rest;
-use crate::schema::Service;
+use crate::schema::{Member, Service};
 
 const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -148,11 +148,13 @@ fn by_action(
     })
 }
 
-/// At a resource's own URL only what takes the resource can be called.
+/// At a resource's own URL only what takes the resource can be called, and what looks one up.
 fn is_at_home(service: &Service, operation: &crate::schema::Operation, path: &str) -> bool {
     let Some(member) = service.path_member else { return true };
-    let takes = |field: &crate::schema::Member| field.name == member;
-    path == "/" || path.is_empty() || operation.input.shape.members().iter().any(takes)
+    let has = |whole: &Member| whole.shape.members().iter().any(|field| field.name == member);
+    // What makes a resource tells its address too, and is not for another's.
+    let looks_up = || operation.name.starts_with("Get") && operation.output.is_some_and(has);
+    path == "/" || path.is_empty() || has(operation.input) || looks_up()
 }
 
 fn accepts_json(head: &Head<'_>) -> bool {

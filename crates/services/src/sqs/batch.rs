@@ -6,12 +6,24 @@ use std::collections::HashSet;
 use tidemill_api::sqs::{BatchResultErrorEntry, errors};
 use tidemill_wire::Fault;
 
+use crate::context::Context;
+
+use super::fault;
+
 /// Most entries of a batch.
 const MOST: usize = 10;
 /// Most characters of an entry's id.
 const LONGEST_ID: usize = 80;
 
-/// Checks a batch's ids; `kind` is the entries' name in the model.
+/// The entries of a batch. Where a client can tell none from an empty list, it is told so.
+pub(super) fn entries<T>(cx: &Context<'_>, given: Option<Vec<T>>) -> Result<Vec<T>, Fault> {
+    match given {
+        None if !cx.speaks_query() => Err(fault::missing_parameter("Entries")),
+        given => Ok(given.unwrap_or_default()),
+    }
+}
+
+/// Checks a batch's ids; `kind` is what AWS calls the entries.
 pub(super) fn check<'a>(
     kind: &str,
     ids: impl ExactSizeIterator<Item = &'a str> + Clone,

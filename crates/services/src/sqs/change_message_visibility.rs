@@ -32,9 +32,9 @@ pub(super) async fn batch(
     request: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;
-    let given = request.entries.unwrap_or_default();
+    let given = batch::entries(cx, request.entries)?;
     let ids = given.iter().map(|entry| entry.id.as_str());
-    batch::check("ChangeMessageVisibilityBatchRequestEntry", ids)?;
+    batch::check("ChangeMessageVisibilityBatch", ids)?;
     let entries = Entries::of((1..).zip(given).map(|(number, entry)| {
         let handle = entry.receipt_handle.unwrap_or_default();
         let change = change_entry(number, &handle, entry.visibility_timeout);

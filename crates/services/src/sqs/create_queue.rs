@@ -15,6 +15,9 @@ pub(super) async fn handle(
     cx: &Context<'_>,
     request: CreateQueueRequest,
 ) -> Result<CreateQueueResult, Fault> {
+    if request.queue_name.as_deref() == Some("") {
+        return Err(fault::invalid("Queue name cannot be empty"));
+    }
     let name = name(&request.queue_name.unwrap_or_default())?;
     let given = request.attributes.unwrap_or_default();
     let tags = tags::read(&name, request.tags.unwrap_or_default())?;

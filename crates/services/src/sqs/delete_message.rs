@@ -27,7 +27,7 @@ pub(super) async fn batch(
     request: DeleteMessageBatchRequest,
 ) -> Result<DeleteMessageBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;
-    let given = request.entries.unwrap_or_default();
+    let given = batch::entries(cx, request.entries)?;
     batch::check("DeleteMessageBatchRequestEntry", given.iter().map(|entry| entry.id.as_str()))?;
     let entries = Entries::of(given.into_iter().map(|entry| {
         let handle = entry.receipt_handle.unwrap_or_default();

@@ -138,13 +138,6 @@ pub(super) fn entry_too_long(limit: u64) -> Fault {
     ))
 }
 
-pub(super) fn invalid_address(url: &str) -> Fault {
-    Fault::new(
-        &errors::INVALID_ADDRESS,
-        format!("The address {url} is not valid for this endpoint."),
-    )
-}
-
 pub(super) fn missing_parameter(name: &str) -> Fault {
     Fault::new(
         &errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,

@@ -33,9 +33,10 @@ pub(super) fn read_new(
             change.discipline = Some(Discipline::Fifo);
             read(given, &Settings::default(), change)
         }
-        (true, _) => Err(fault::bad_queue_name()),
+        (true, None) => Err(fault::bad_queue_name()),
         (false, Some(true)) => Err(fault::bad_fifo_name()),
-        (false, Some(false) | None) => refuse(given),
+        // To say that a queue is none is more than a standard queue can, whatever its name.
+        (_, Some(false)) | (false, None) => refuse(given),
     }
 }
 
@@ -129,13 +130,14 @@ mod tests {
     fn a_queue_is_fifo_by_its_name_and_its_attributes_or_by_neither() {
         assert_eq!(made("q.fifo", &[(QUEUE, "True")]).unwrap().discipline, Discipline::Fifo);
         assert_eq!(made("q", &[]).unwrap().discipline, Discipline::Standard);
-        for pairs in [&[][..], &[(QUEUE, "false")]] {
-            let told = made("q.fifo", pairs).unwrap_err();
-            assert!(told.starts_with("Can only include alphanumeric"), "{told}");
-        }
+        let told = made("q.fifo", &[]).unwrap_err();
+        assert!(told.starts_with("Can only include alphanumeric"), "{told}");
         let told = made("q", &[(QUEUE, "true")]).unwrap_err();
         assert!(told.contains("must end with .fifo suffix"), "{told}");
-        assert_eq!(made("q", &[(QUEUE, "false")]).unwrap_err(), "Unknown Attribute FifoQueue.");
+        for name in ["q", "q.fifo"] {
+            let told = made(name, &[(QUEUE, "false")]).unwrap_err();
+            assert_eq!(told, "Unknown Attribute FifoQueue.");
+        }
     }
 
     #[test]

@@ -193,6 +193,7 @@ pub(super) fn is_text(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use tidemill_base::{AccountId, Region};
+    use tidemill_wire::Protocol;
 
     use super::*;
     use crate::context::{BaseUrl, Principal};
@@ -232,6 +233,7 @@ mod tests {
             principal: Principal::Anyone(AccountId::DEFAULT),
             region: Region::default(),
             base_url: BaseUrl { scheme: "http", host: "localhost" },
+            protocol: Protocol::AwsJson10,
             trace_header: None,
         };
         given.check(&cx, settings).map(|checked| checked.message)

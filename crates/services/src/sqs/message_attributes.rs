@@ -33,22 +33,23 @@ fn read_one(name: String, given: MessageAttributeValue) -> Result<Attribute, Fau
             "Message attribute list values in SendMessage operation are not supported.",
         ));
     }
-    check_type(&name, &given.data_type)?;
+    let data_type = given.data_type.unwrap_or_default();
+    check_type(&name, &data_type)?;
     let is_empty = |kind: &str| {
         fault::invalid(format!(
             "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
         ))
     };
-    let value = if is_a(&given.data_type, "Binary") {
+    let value = if is_a(&data_type, "Binary") {
         let bytes = given.binary_value.filter(|bytes| !bytes.is_empty());
         AttributeValue::Binary(bytes.ok_or_else(|| is_empty("Binary"))?)
     } else {
         let text = given.string_value.filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| is_empty("String"))?;
-        check_text(&name, &given.data_type, &text)?;
+        check_text(&name, &data_type, &text)?;
         AttributeValue::Text(text)
     };
-    Ok(Attribute { name, data_type: given.data_type, value })
+    Ok(Attribute { name, data_type, value })
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {
@@ -150,7 +151,7 @@ pub(super) fn write(attribute: Attribute) -> (String, MessageAttributeValue) {
     let value = MessageAttributeValue {
         string_value,
         binary_value,
-        data_type: attribute.data_type,
+        data_type: Some(attribute.data_type),
         ..MessageAttributeValue::default()
     };
     (attribute.name, value)
@@ -186,7 +187,7 @@ mod tests {
 
     fn text(data_type: &str, value: &str) -> MessageAttributeValue {
         MessageAttributeValue {
-            data_type: data_type.into(),
+            data_type: Some(data_type.into()),
             string_value: Some(value.into()),
             ..MessageAttributeValue::default()
         }

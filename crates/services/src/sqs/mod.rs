@@ -133,8 +133,9 @@ impl Sqs {
         if url.is_empty() {
             return Err(fault::missing_parameter("QueueUrl"));
         }
-        let key = queue_url::read(url, cx.account(), &cx.region)
-            .map_err(|_| fault::invalid_address(url))?;
+        // On AWS what is no queue's URL is not there, just as a queue that nobody made.
+        let key =
+            queue_url::read(url, cx.account(), &cx.region).map_err(|_| fault::no_such_queue())?;
         self.named(cx, key)
     }
 

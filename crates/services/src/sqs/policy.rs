@@ -54,18 +54,21 @@ pub(super) fn grant(
         None => Document::new(&arn),
     };
     let label = permission.label.as_str();
-    if document.position(label).is_some() {
-        return Err(fault::invalid_value(label, "Label", "Already exists."));
-    }
     let account = |account: &AccountId| format!("arn:aws:iam::{account}:root");
     let action = |action: &String| format!("SQS:{action}");
-    document.statements.push(json!({
+    let statement = json!({
         "Sid": label,
         "Effect": "Allow",
         "Principal": { "AWS": one_or_many(permission.accounts.iter().map(account)) },
         "Action": one_or_many(permission.actions.iter().map(action)),
         "Resource": arn,
-    }));
+    });
+    match document.position(label).and_then(|at| document.statements.get(at)) {
+        // What is granted already may be granted again.
+        Some(there) if *there == statement => return Ok(document.write()),
+        Some(_) => return Err(fault::invalid_value(label, "Label", "Already exists.")),
+        None => document.statements.push(statement),
+    }
     let number = document.statements.len();
     if number > MOST_STATEMENTS {
         return Err(fault::over_limit(format!(
@@ -218,7 +221,9 @@ mod tests {
         let one = permission("one", &["000000000001"], &["*"]);
         let two = permission("two", &["000000000001"], &["*"]);
         let policy = grant(None, &queue(), &one).unwrap();
-        let twice = grant(Some(&policy), &queue(), &one).unwrap_err();
+        assert_eq!(grant(Some(&policy), &queue(), &one).unwrap(), policy);
+        let other = permission("one", &["000000000002"], &["*"]);
+        let twice = grant(Some(&policy), &queue(), &other).unwrap_err();
         assert!(twice.message.ends_with("Reason: Already exists."), "{}", twice.message);
         let both = grant(Some(&policy), &queue(), &two).unwrap();
         let left = revoke(Some(&both), "one").unwrap().unwrap();

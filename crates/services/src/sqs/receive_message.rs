@@ -33,9 +33,13 @@ pub(super) async fn handle(
             return Err(fault::not_of_this_queue_type("ReceiveRequestAttemptId"));
         }
     }
-    // The older parameter has the newer one's meaning, and whoever gives both wants both.
+    // The older parameter has the newer one's meaning, and whoever gives both wants both; but in
+    // Query, which had the older one first, that one alone counts.
     let older = request.attribute_names.unwrap_or_default();
-    let newer = request.message_system_attribute_names.unwrap_or_default();
+    let mut newer = request.message_system_attribute_names.unwrap_or_default();
+    if cx.speaks_query() && !older.is_empty() {
+        newer.clear();
+    }
     let names = older.iter().map(AsRef::as_ref).chain(newer.iter().map(AsRef::as_ref));
     let system = SystemWanted { fifo, ..SystemWanted::read(names)? };
     let receive = Receive { max, visibility, wait, attempt: request.receive_request_attempt_id };

@@ -55,7 +55,7 @@ pub(super) async fn batch(
     request: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let entries = request.entries.unwrap_or_default();
+    let entries = batch::entries(cx, request.entries)?;
     batch::check("SendMessageBatchRequestEntry", entries.iter().map(|it| it.id.as_str()))?;
     let settings = sqs.settings(id)?;
     let mut total = 0;

@@ -6,8 +6,13 @@ use tidemill_base::Timestamp;
 use super::lexer::Lexer;
 use crate::constraint::Violations;
 use crate::decode::{Decoder, Read, Unreadable, VisitEntry, VisitItem, VisitMember};
-use crate::schema::{Member, TimeFormat};
+use crate::schema::{Member, Role, TimeFormat};
 use crate::text;
+
+/// What AWS says of a structure that stands where something else should.
+const STRUCTURE_FOUND: &str = "Start of structure or map found where not expected.";
+/// And of a list.
+const LIST_FOUND: &str = "Start of list found where not expected";
 
 /// A JSON body being read. A value of another kind than the model's is refused, as AWS does: it
 /// does not take `"5"` for 5. It does take 5 for `"5"`, and `true` for `"true"`.
@@ -22,11 +27,11 @@ impl<'a> JsonDecoder<'a> {
         Ok(Self { lexer: Lexer::new(body)?, violations: Violations::default() })
     }
 
-    /// What stands where a value of `wanted` kind should.
+    /// What stands where a value of `wanted` kind should, in the words of AWS's own parser.
     fn mismatch(&mut self, wanted: &str) -> Unreadable {
         let found = match self.lexer.peek() {
-            b'{' => "START_OBJECT",
-            b'[' => "START_ARRAY",
+            b'{' => return Unreadable(STRUCTURE_FOUND.to_owned()),
+            b'[' => return Unreadable(LIST_FOUND.to_owned()),
             b'"' => "STRING_VALUE",
             b't' => "TRUE_VALUE",
             b'f' => "FALSE_VALUE",
@@ -34,6 +39,15 @@ impl<'a> JsonDecoder<'a> {
             _ => return self.lexer.wrong("a value"),
         };
         Unreadable(format!("{found} can not be converted to {wanted}"))
+    }
+
+    /// Refuses what is neither the beginning of a structure or list nor null; AWS has `words` for
+    /// a single value.
+    fn not_single(&mut self, words: &str) -> Unreadable {
+        match self.lexer.peek() {
+            b'{' | b'[' => self.mismatch(""),
+            _ => Unreadable(words.to_owned()),
+        }
     }
 
     fn is_number(&mut self) -> bool {
@@ -44,7 +58,7 @@ impl<'a> JsonDecoder<'a> {
 impl Decoder for JsonDecoder<'_> {
     fn structure(&mut self, member: &'static Member, visit: &mut VisitMember<'_>) -> Read<()> {
         if self.lexer.peek() != b'{' {
-            return Err(self.mismatch("a structure"));
+            return Err(self.not_single("Expected null"));
         }
         let members = member.shape.members();
         self.lexer.enter(b'{')?;
@@ -76,7 +90,7 @@ impl Decoder for JsonDecoder<'_> {
 
     fn list(&mut self, _: &'static Member, visit: &mut VisitItem<'_>) -> Read<()> {
         if self.lexer.peek() != b'[' {
-            return Err(self.mismatch("a list"));
+            return Err(self.not_single("Expected list or null"));
         }
         self.lexer.enter(b'[')?;
         let mut first = true;
@@ -91,7 +105,7 @@ impl Decoder for JsonDecoder<'_> {
 
     fn map(&mut self, _: &'static Member, visit: &mut VisitEntry<'_>) -> Read<()> {
         if self.lexer.peek() != b'{' {
-            return Err(self.mismatch("a map"));
+            return Err(self.not_single("Expected null"));
         }
         self.lexer.enter(b'{')?;
         let mut first = true;
@@ -106,14 +120,15 @@ impl Decoder for JsonDecoder<'_> {
         Ok(())
     }
 
-    fn string(&mut self, _: &'static Member) -> Read<String> {
+    fn string(&mut self, member: &'static Member) -> Read<String> {
         match self.lexer.peek() {
             b'"' => self.lexer.string().map(String::from),
             b't' | b'f' => self.lexer.boolean().map(|boolean| boolean.to_string()),
             b'-' | b'0'..=b'9' => self.lexer.number().map(str::to_owned),
-            b'{' => Err(Unreadable("Start of structure or map found where not expected.".into())),
-            // The words of AWS's own parser.
-            b'[' => Err(Unreadable("Unrecognized collection type class java.lang.String".into())),
+            // AWS reads a map's values by another way than a structure's members.
+            b'[' if member.role == Role::Value => {
+                Err(Unreadable("Unrecognized collection type class java.lang.String".into()))
+            }
             _ => Err(self.mismatch("a String")),
         }
     }
