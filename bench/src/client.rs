@@ -21,14 +21,24 @@ impl Client {
 
     /// Sends a request and returns its answer's body; anything but 200 is an error.
     pub async fn call(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        let (status, body) = self.exchange(request).await?;
+        if status != 200 {
+            bail!("answered {status}: {}", String::from_utf8_lossy(body));
+        }
+        Ok(body)
+    }
+
+    /// Sends a request and returns its answer's status and body. After an error nobody knows
+    /// whether the request was served, and the connection is of no more use.
+    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 bail!("the server closed the connection");
             }
-            if let Some(start) = complete(&self.buffer)? {
-                return Ok(&self.buffer[start..]);
+            if let Some((status, start)) = complete(&self.buffer)? {
+                return Ok((status, &self.buffer[start..]));
             }
         }
     }
@@ -39,8 +49,8 @@ impl Client {
     }
 }
 
-/// Where the body starts, once all of it is there.
-fn complete(buffer: &[u8]) -> anyhow::Result<Option<usize>> {
+/// The status and where the body starts, once all of it is there.
+fn complete(buffer: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(start) = response.parse(buffer)? else { return Ok(None) };
@@ -52,11 +62,7 @@ fn complete(buffer: &[u8]) -> anyhow::Result<Option<usize>> {
     if buffer.len() < start + length {
         return Ok(None);
     }
-    if response.code != Some(200) {
-        let body = String::from_utf8_lossy(&buffer[start..]);
-        bail!("answered {}: {body}", response.code.unwrap_or(0));
-    }
-    Ok(Some(start))
+    Ok(Some((response.code.unwrap_or(0), start)))
 }
 
 /// A request as an SDK writes it: AWS JSON 1.0, with the headers of a signed one.

@@ -28,6 +28,13 @@ impl Server {
 
     /// Starts Tidemill on a folder, and waits until it serves.
     pub async fn tidemill(data: &Path, sync: &str) -> anyhow::Result<Self> {
+        let mut server = Self::start(data, sync)?;
+        server.serving().await?;
+        Ok(server)
+    }
+
+    /// Starts Tidemill on a folder.
+    pub fn start(data: &Path, sync: &str) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let child = Command::new(beside("tidemill")?)
@@ -35,14 +42,18 @@ impl Server {
             .arg(data)
             .kill_on_drop(true)
             .spawn()?;
-        let mut server = Self { child, address };
-        while tokio::net::TcpStream::connect(&server.address).await.is_err() {
-            if let Some(status) = server.child.try_wait()? {
+        Ok(Self { child, address })
+    }
+
+    /// Waits until it serves. Fails if it ends instead.
+    pub async fn serving(&mut self) -> anyhow::Result<()> {
+        while tokio::net::TcpStream::connect(&self.address).await.is_err() {
+            if let Some(status) = self.child.try_wait()? {
                 bail!("tidemill ended at its start: {status}");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(server)
+        Ok(())
     }
 
     /// Asks it to end, and waits until it has.
@@ -114,7 +125,7 @@ fn sum(text: &str, name: &str) -> f64 {
 }
 
 /// A program in the folder of this one.
-fn beside(name: &str) -> anyhow::Result<PathBuf> {
+pub fn beside(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     if !path.exists() {
         bail!("{} is missing: build it with `cargo build --release --workspace`", path.display());

@@ -22,6 +22,7 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-services", 3, &["api", "base", "identity", "queue", "sign", "wire"]),
     ("tidemill", 4, &["api", "base", "identity", "journal", "queue", "services", "sign", "wire"]),
     ("tidemill-bench", 4, &[]),
+    ("tidemill-proof", 5, &["base", "bench"]),
     ("xtask", 4, &[]),
 ];
 
