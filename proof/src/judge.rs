@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ledger::Page;
-use crate::story::{Deed, Event, Id, Sight, Story};
+use crate::story::{Deed, Event, Group, Id, Sight, Story};
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn overcounted(story: &Story, page: &Page) -> Option<String> {
 /// Excused: who is not in its first queue any more may have been moved by a task, as a new
 /// message. The group stays in any case.
 fn changed(story: &Story, _: &Page) -> Option<String> {
-    let group = story.group.map(|group| group.name());
+    let group = story.group.map(Group::name);
     if let Some((_, sight)) = story.sights().find(|(_, sight)| sight.group != group) {
         return Some(format!("received with the group {:?}", sight.group));
     }

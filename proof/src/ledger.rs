@@ -37,6 +37,8 @@ pub(crate) struct Totals {
     pub(crate) dead: u64,
     /// Move tasks begun.
     pub(crate) moves: u64,
+    /// Messages seen by another id than the first, which only a move gives them.
+    pub(crate) moved: u64,
 }
 
 /// Shared by all clients.
@@ -123,7 +125,10 @@ impl Ledger {
 
     /// Takes the page out, for it to be judged, and begins a new one.
     pub(crate) fn turn(&self) -> Page {
-        std::mem::take(&mut self.book().page)
+        let mut book = self.book();
+        let page = std::mem::take(&mut book.page);
+        book.totals.moved += page.stories.values().filter(|story| story.was_moved()).count() as u64;
+        page
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

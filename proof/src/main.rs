@@ -49,6 +49,10 @@ struct Options {
     /// When answers may leave: durable or written
     #[arg(long, default_value = "durable")]
     sync: String,
+    /// A round, from the second on, that the disk is made to forget after it: a run that then ends
+    /// well proves nothing
+    #[arg(long, value_name = "ROUND", value_parser = clap::value_parser!(u64).range(2..))]
+    forget: Option<u64>,
     /// Folder for the data, and for the report if a promise was not kept
     #[arg(long, default_value = "target/crash")]
     folder: PathBuf,
@@ -78,11 +82,11 @@ async fn prove(options: &Options) -> anyhow::Result<bool> {
     }
     fs::create_dir_all(&data)?;
     let shared = Shared { ledger: Arc::new(Ledger::default()), clock: Clock::system() };
-    let mut run = Run::new(&data, &options.sync, seed, shared);
+    let mut run = Run::new(&data, &options.sync, seed, shared).forgetting(options.forget);
     let began = run.shared.clock.monotonic();
     let found = run.rounds(options.rounds, options.reckon, |run| progress(run, options.rounds));
     let found = found.await;
-    let took = run.shared.clock.monotonic() - began;
+    let took = run.shared.clock.monotonic().saturating_sub(began);
     if !matches!(found, Ok(None)) {
         eprintln!("the data is left in {}; to run it again: --seed {seed}", data.display());
     }
@@ -117,7 +121,7 @@ fn totals(run: &Run<'_>, took: Duration) -> String {
     format!(
         "{} rounds in {} s: {} killed, {} stopped, {} more killed at the start, slowest start {} \
          ms; {} requests, {} without an answer; {} messages sent, {} received, {} deleted, {} \
-         received as dead letters, {} moves begun",
+         received as dead letters, {} moves begun, {} messages moved",
         counts.rounds,
         took.as_secs(),
         counts.killed,
@@ -131,6 +135,7 @@ fn totals(run: &Run<'_>, took: Duration) -> String {
         done.deleted,
         done.dead,
         done.moves,
+        done.moved,
     )
 }
 

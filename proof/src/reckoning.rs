@@ -13,7 +13,7 @@ use crate::queues::Queue;
 use crate::story::Deed;
 
 /// Longer than it takes to empty every queue, visibility timeouts included.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Longer than it takes to delete what was received.
 const HIDDEN_SECONDS: u64 = 60;
 
@@ -35,11 +35,7 @@ pub(crate) async fn reckon(
 }
 
 /// Whether all queues are empty; nothing if the service went away.
-async fn settle_and_empty(
-    address: &str,
-    clients: &mut [Client],
-    shared: &Shared,
-) -> Option<bool> {
+async fn settle_and_empty(address: &str, clients: &mut [Client], shared: &Shared) -> Option<bool> {
     let mut link = Link::open(address).await?;
     for client in clients {
         if !client.settle(&mut link, shared).await {

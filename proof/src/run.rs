@@ -1,7 +1,8 @@
 //! A run: rounds in which the service is used and ends at a moment that nobody chose, with a
 //! reckoning now and then.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,6 +27,8 @@ pub(crate) struct Run<'a> {
     sync: &'a str,
     dice: Dice,
     clients: Vec<Client>,
+    /// The round that the disk is made to forget.
+    forget: Option<u64>,
     pub(crate) shared: Shared,
     pub(crate) counts: Counts,
 }
@@ -49,7 +52,12 @@ pub(crate) struct Found {
 impl<'a> Run<'a> {
     pub(crate) fn new(data: &'a Path, sync: &'a str, seed: u64, shared: Shared) -> Self {
         let (dice, clients) = (Dice::of(seed, 0), Client::all(seed));
-        Self { data, sync, dice, clients, shared, counts: Counts::default() }
+        Self { data, sync, dice, clients, forget: None, shared, counts: Counts::default() }
+    }
+
+    /// Has the disk forget what it stored in that round, to see whether it is found out.
+    pub(crate) fn forgetting(self, round: Option<u64>) -> Self {
+        Self { forget: round, ..self }
     }
 
     /// Runs `rounds` rounds, with a reckoning after each `every` and after the last. Tells
@@ -64,8 +72,14 @@ impl<'a> Run<'a> {
         make_queues(&server.address, &self.shared).await?;
         for round in 1..=rounds {
             self.life(server).await?;
+            if self.forget == Some(round) {
+                copy(&self.before(), self.data)?;
+            }
             while self.dice.one_in(KILLED_STARTING_ONE_IN) {
                 self.killed_start().await?;
+            }
+            if self.forget == Some(round + 1) {
+                copy(self.data, &self.before())?;
             }
             server = self.start().await?;
             self.counts.rounds = round;
@@ -73,8 +87,7 @@ impl<'a> Run<'a> {
             if round % every != 0 && round != rounds {
                 continue;
             }
-            let (page, violations) =
-                reckon(&server.address, &mut self.clients, &self.shared).await;
+            let (page, violations) = reckon(&server.address, &mut self.clients, &self.shared).await;
             if !violations.is_empty() {
                 return Ok(Some(Found { page, violations }));
             }
@@ -82,6 +95,11 @@ impl<'a> Run<'a> {
         server.stop().await?;
         check(self.data).await?;
         Ok(None)
+    }
+
+    /// Where the data folder is kept as it was before the round that is forgotten.
+    fn before(&self) -> PathBuf {
+        self.data.with_file_name("before")
     }
 
     /// Everybody works until the service is gone.
@@ -120,7 +138,7 @@ impl<'a> Run<'a> {
         let began = self.shared.clock.monotonic();
         let started = Server::tidemill(self.data, self.sync).await;
         let server = started.context("the service does not start after a crash")?;
-        let took = self.shared.clock.monotonic() - began;
+        let took = self.shared.clock.monotonic().saturating_sub(began);
         self.counts.slowest_start = self.counts.slowest_start.max(took);
         Ok(server)
     }
@@ -140,6 +158,24 @@ async fn make_queues(address: &str, shared: &Shared) -> anyhow::Result<()> {
     for queue in Queue::ALL {
         let answer = call(&mut link, shared, "CreateQueue", &queue.creation()).await;
         anyhow::ensure!(matches!(answer, Answer::Done(_)), "{queue} cannot be made: {answer:?}");
+    }
+    Ok(())
+}
+
+/// Makes one folder what another is.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
     }
     Ok(())
 }

@@ -107,6 +107,14 @@ impl Story {
         })
     }
 
+    /// Whether it was seen by another id than before.
+    pub(crate) fn was_moved(&self) -> bool {
+        let told = self.receipt().map(|told| &told.id);
+        let mut ids = told.into_iter().chain(self.sights().map(|(_, sight)| &sight.id));
+        let first = ids.next();
+        ids.any(|id| Some(id) != first)
+    }
+
     /// Whether it was surely in flight from `received` until `deleted`, so that it was nowhere
     /// else: nobody may have made it visible meanwhile.
     pub(crate) fn was_held(&self, received: Moment, deleted: Moment) -> bool {

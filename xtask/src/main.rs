@@ -2,6 +2,7 @@
 
 mod botocore;
 mod choices;
+mod crash;
 mod models;
 mod test;
 
@@ -31,6 +32,14 @@ enum Command {
         #[arg(long, value_name = "WORD")]
         only: Option<String>,
     },
+    /// Kills the service while clients use it, again and again, and holds it to what it had
+    /// acknowledged; `cargo xtask crash -- --help` tells the arguments.
+    #[command(disable_help_flag = true)]
+    Crash {
+        /// What the proof is told, such as `--rounds 200 --seed 7`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,5 +58,6 @@ fn run(command: Command) -> anyhow::Result<()> {
             models::write_all(&botocore, query_names_from.as_deref(), &out)
         }
         Command::Test { only } => test::run_all(only.as_deref()),
+        Command::Crash { arguments } => crash::run(arguments.iter().map(String::as_str)),
     }
 }

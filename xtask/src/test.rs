@@ -1,4 +1,5 @@
-//! Every test there is: the crates' own, then real clients against the real binary.
+//! Every test there is: the crates' own, a short proof under crashes, then real clients against
+//! the real binary.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,6 +9,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use crate::crash;
+
 /// Where the clients that drive the binary are listed, and the tests that use them.
 const BLACKBOX: &str = "tests/blackbox";
 
@@ -15,6 +18,7 @@ const BLACKBOX: &str = "tests/blackbox";
 pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     if only.is_none() {
         run(Command::new(cargo()).args(["test", "--workspace"]))?;
+        crash::run(["--rounds", "10"])?;
     }
     run(Command::new(cargo()).args(["build", "--package", "tidemill"]))?;
     let python = clients()?;
@@ -23,9 +27,7 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     if let Some(word) = only {
         pytest.args(["-k", word]);
     }
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), Into::into);
-    pytest.env("TIDEMILL_BINARY", std::path::absolute(target.join("debug/tidemill"))?);
+    pytest.env("TIDEMILL_BINARY", built("tidemill")?);
     run(&mut pytest)
 }
 
@@ -58,11 +60,18 @@ fn clients() -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-fn cargo() -> PathBuf {
+/// A program that was built for debugging.
+pub(crate) fn built(name: &str) -> anyhow::Result<PathBuf> {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), Into::into);
+    Ok(std::path::absolute(target.join("debug").join(name))?)
+}
+
+pub(crate) fn cargo() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| "cargo".into(), Into::into)
 }
 
-fn run(command: &mut Command) -> anyhow::Result<()> {
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command.status().with_context(|| format!("cannot run {program}"))?;
     if !status.success() {

@@ -64,7 +64,7 @@ impl Consumer {
         while self.turn(link, shared).await.is_some() {
             if self.queue.lets_go() && self.queue.dead_letters().is_none() {
                 // Most dead letters are left for the move tasks.
-                tokio::time::sleep(self.dice.millis(20, 150)).await;
+                tokio::time::sleep(self.dice.millis(50, 400)).await;
             }
         }
     }
@@ -72,9 +72,11 @@ impl Consumer {
     /// One receive, and what comes of it; nothing if the service went away.
     async fn turn(&mut self, link: &mut Link, shared: &Shared) -> Option<()> {
         let got = self.receive(link, shared).await?;
+        // Where there are dead letters, more fails.
+        let deletes = if self.queue.dead_letters().is_some() { 7 } else { 11 };
         match self.dice.between(1, 20) {
-            1..=11 => self.act(Act::Delete, got, link, shared).await?,
-            12..=14 => self.act(Act::Hide(0), got, link, shared).await?,
+            few if few <= deletes => self.act(Act::Delete, got, link, shared).await?,
+            ..=14 => self.act(Act::Hide(0), got, link, shared).await?,
             15 => self.act(Act::Hide(2), got, link, shared).await?,
             // Some of an answer is deleted, the rest comes back.
             16..=17 => {

@@ -30,7 +30,7 @@ impl Mover {
 
     pub(super) async fn work(&mut self, link: &mut Link, shared: &Shared) {
         loop {
-            tokio::time::sleep(self.dice.millis(10, 250)).await;
+            tokio::time::sleep(self.dice.millis(50, 700)).await;
             let gone = if self.dice.one_in(6) {
                 self.cancel(link, shared).await
             } else {

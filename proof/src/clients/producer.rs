@@ -59,8 +59,7 @@ impl Producer {
         let group = (!self.groups.is_empty())
             .then(|| self.groups[self.dice.between(0, self.groups.len() as u64 - 1) as usize]);
         let numbers = shared.ledger.open(self.queue, group, count);
-        let mut entries: Vec<_> =
-            numbers.iter().map(|number| self.entry(*number, group)).collect();
+        let mut entries: Vec<_> = numbers.iter().map(|number| self.entry(*number, group)).collect();
         if count == 1 {
             let mut parameters = entries.remove(0);
             parameters["QueueUrl"] = self.queue.url().into();
@@ -128,9 +127,9 @@ fn told(parcel: &Parcel, answer: &Value, shared: &Shared) -> Vec<Option<Receipt>
     }
     let mut told = vec![None; parcel.numbers.len()];
     for place in places(answer, "Successful") {
-        told[place] = answer["Successful"].as_array().and_then(|entries| {
-            entries.iter().find(|entry| entry["Id"] == place.to_string()).and_then(receipt)
-        });
+        let entries = answer["Successful"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let id = place.to_string();
+        told[place] = entries.iter().find(|entry| entry["Id"] == id).and_then(receipt);
     }
     told
 }

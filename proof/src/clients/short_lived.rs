@@ -52,7 +52,9 @@ impl ShortLived {
     pub(super) async fn step(&mut self, link: &mut Link, shared: &Shared) -> Option<()> {
         if self.exists == Known::No {
             let parameters = json!({ "QueueName": self.name });
-            return self.ask(link, shared, "CreateQueue", parameters, |it, so| it.exists = so).await;
+            return self
+                .ask(link, shared, "CreateQueue", parameters, |it, so| it.exists = so)
+                .await;
         }
         let parameters = json!({ "QueueUrl": self.name });
         if self.sent == self.before && self.purged == Known::No {
@@ -101,7 +103,7 @@ impl ShortLived {
     }
 
     /// Looks whether it is as it was answered. True if it has been looked at for the last time:
-    /// it was removed, or looking took its messages away.
+    /// it was removed, or holds all that it will.
     pub(super) async fn check(&mut self, link: &mut Link, shared: &Shared) -> Option<bool> {
         let parameters = json!({ "QueueName": self.name });
         let exists = match call(link, shared, "GetQueueUrl", &parameters).await {
@@ -135,18 +137,22 @@ impl ShortLived {
         Some(true)
     }
 
-    /// Receives all it holds.
+    /// Receives all it holds, which is less than one receive may give. Nothing is hidden by that:
+    /// should the answer be lost, the next look sees the same.
     async fn check_messages(&self, link: &mut Link, shared: &Shared) -> Option<()> {
-        let parameters = json!({ "QueueUrl": self.name, "MaxNumberOfMessages": 10 });
-        let mut found = BTreeSet::new();
-        loop {
-            let Answer::Done(answer) = call(link, shared, "ReceiveMessage", &parameters).await
-            else {
-                return None;
-            };
-            let Some(messages) = answer["Messages"].as_array() else { break };
-            found.extend(messages.iter().filter_map(|it| it["Body"].as_str().map(str::to_owned)));
-        }
+        let parameters =
+            json!({ "QueueUrl": self.name, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
+        let answer = match call(link, shared, "ReceiveMessage", &parameters).await {
+            Answer::Done(answer) => answer,
+            Answer::Unknown => return None,
+            Answer::Refused(fault) => {
+                refused(shared, "ReceiveMessage", &fault);
+                return Some(());
+            }
+        };
+        let messages = answer["Messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let found = messages.iter().filter_map(|it| it["Body"].as_str().map(str::to_owned));
+        let found: BTreeSet<String> = found.collect();
         let earlier = |body: &String| body.parse::<u32>().is_ok_and(|sent| sent < self.before);
         // A purge whose answer was lost took all that was sent before it, or nothing.
         let is_purged = self.purged == Known::Maybe && !found.iter().any(earlier);
