@@ -25,6 +25,11 @@ blackbox word:
 tidy:
     cargo test --package tidemill --test tidy
 
+# Kills the service while it is used, and holds it to what it had acknowledged; arguments go to the
+# tool: just crash --rounds 200 --seed 7
+crash *arguments:
+    cargo xtask crash "$@"
+
 # Tidemill beside a bare HTTP handler; arguments go to the tool: just bench --help
 bench *arguments:
     cargo build --quiet --release --package tidemill --package tidemill-bench

@@ -33,7 +33,7 @@ enum Command {
         only: Option<String>,
     },
     /// Kills the service while clients use it, again and again, and holds it to what it had
-    /// acknowledged; `cargo xtask crash -- --help` tells the arguments.
+    /// acknowledged; `cargo xtask crash --help` tells the arguments.
     #[command(disable_help_flag = true)]
     Crash {
         /// What the proof is told, such as `--rounds 200 --seed 7`.
