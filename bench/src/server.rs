@@ -56,11 +56,17 @@ impl Server {
         Ok(())
     }
 
-    /// Asks it to end, and waits until it has.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    /// Asks it to end.
+    pub async fn ask_to_stop(&self) -> anyhow::Result<()> {
         let pid = self.child.id().context("the server has ended")?;
         let asked = Command::new("kill").arg(pid.to_string()).status().await?;
         anyhow::ensure!(asked.success(), "the server could not be asked to end");
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.ask_to_stop().await?;
         let ended = self.child.wait().await?;
         anyhow::ensure!(ended.success(), "the server ended with {ended}");
         Ok(())

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ledger::Page;
-use crate::story::{Deed, Event, Group, Id, Sight, Story};
+use crate::story::{Deed, Event, Group, Id, MARGIN, Sight, Story};
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,7 @@ const CLAIMS: &[(&str, Claim)] = &[
     ("A message that was acknowledged is there until it is deleted", lost),
     ("A message is in one place, once", doubled),
     ("A message whose deletion was acknowledged does not come back", risen),
+    ("A message in flight is nobody else's, also after a crash", shared),
     ("Each receive counts one more than those before it", uncounted),
     ("Nothing is counted as a receive that nobody asked for", overcounted),
     ("A message keeps the identity that its sender was told", changed),
@@ -97,6 +98,21 @@ fn risen(story: &Story, _: &Page) -> Option<String> {
         if let Some((event, _)) = comes_back {
             let (deleted, received) = (deletion.ended.0, event.began.0);
             return Some(format!("deleted by {deleted}, received again from {received} on"));
+        }
+    }
+    None
+}
+
+/// Excused: a message that somebody made visible, or may have.
+fn shared(story: &Story, _: &Page) -> Option<String> {
+    for (first, held) in story.sights() {
+        let other = story.sights().find(|(event, _)| {
+            let is_early = event.began > first.ended && event.at + MARGIN < held.until;
+            is_early && story.was_held(first.began, event.ended)
+        });
+        if let Some((event, _)) = other {
+            let early = held.until.saturating_sub(event.at).as_millis();
+            return Some(format!("received by {}, {early} ms too early", event.ended.0));
         }
     }
     None

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tidemill_base::Clock;
+
 use crate::body::Number;
 use crate::judge::Violation;
 use crate::queues::Queue;
@@ -42,8 +44,11 @@ pub(crate) struct Totals {
 }
 
 /// Shared by all clients.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Book>);
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    clock: Clock,
+    book: Mutex<Book>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -54,6 +59,11 @@ struct Book {
 }
 
 impl Ledger {
+    /// An empty one, that looks at this clock.
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, book: Mutex::default() }
+    }
+
     /// A moment later than all before. Taken before a request is sent, and after its answer.
     pub(crate) fn moment(&self) -> Moment {
         let mut book = self.book();
@@ -78,10 +88,10 @@ impl Ledger {
     pub(crate) fn note(&self, began: Moment, deeds: impl IntoIterator<Item = (Number, Deed)>) {
         let mut book = self.book();
         book.now.0 += 1;
-        let ended = book.now;
+        let (ended, at) = (book.now, self.clock.monotonic());
         for (number, deed) in deeds {
             book.totals.count(&deed);
-            let event = Event { began, ended, deed };
+            let event = Event { began, ended, at, deed };
             match book.page.stories.get_mut(&number) {
                 Some(story) => story.events.push(event),
                 None => book.page.violations.push(Violation::of(
@@ -132,7 +142,7 @@ impl Ledger {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

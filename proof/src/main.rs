@@ -81,7 +81,8 @@ async fn prove(options: &Options) -> anyhow::Result<bool> {
         fs::remove_dir_all(&folder).context("an earlier run's folder")?;
     }
     fs::create_dir_all(&data)?;
-    let shared = Shared { ledger: Arc::new(Ledger::default()), clock: Clock::system() };
+    let clock = Clock::system();
+    let shared = Shared { ledger: Arc::new(Ledger::new(clock.clone())), clock };
     let mut run = Run::new(&data, &options.sync, seed, shared).forgetting(options.forget);
     let began = run.shared.clock.monotonic();
     let found = run.rounds(options.rounds, options.reckon, |run| progress(run, options.rounds));
@@ -105,26 +106,31 @@ async fn prove(options: &Options) -> anyhow::Result<bool> {
     }
 }
 
-/// Tells a person how far it is; a log file gets no more than the beginning and the end.
+/// Tells a person how far it is, and a log file now and then.
 fn progress(run: &Run<'_>, rounds: u64) {
     let mut terminal = std::io::stderr();
-    if terminal.is_terminal() {
-        let (done, sent) = (run.counts.rounds, run.shared.ledger.totals().sent);
-        let end = if done == rounds { '\n' } else { ' ' };
-        // A terminal that went away is no reason to stop.
-        let _ = write!(terminal, "\rround {done} of {rounds}, {sent} messages sent{end}");
-    }
+    let (done, sent) = (run.counts.rounds, run.shared.ledger.totals().sent);
+    let line = format!("round {done} of {rounds}, {sent} messages sent");
+    // A terminal that went away is no reason to stop.
+    let _ = if terminal.is_terminal() {
+        write!(terminal, "\r{line}{}", if done == rounds { '\n' } else { ' ' })
+    } else if done % 50 == 0 {
+        writeln!(terminal, "{line}")
+    } else {
+        Ok(())
+    };
 }
 
 fn totals(run: &Run<'_>, took: Duration) -> String {
     let (counts, done) = (run.counts, run.shared.ledger.totals());
     format!(
-        "{} rounds in {} s: {} killed, {} stopped, {} more killed at the start, slowest start {} \
-         ms; {} requests, {} without an answer; {} messages sent, {} received, {} deleted, {} \
+        "{} rounds in {} s: {} killed, {} while stopping, {} stopped, {} more killed while \
+         starting, slowest start {} ms; {} requests, {} without an answer; {} messages sent, {} received, {} deleted, {} \
          received as dead letters, {} moves begun, {} messages moved",
         counts.rounds,
         took.as_secs(),
         counts.killed,
+        counts.killed_stopping,
         counts.stopped,
         counts.killed_starting,
         counts.slowest_start.as_millis(),

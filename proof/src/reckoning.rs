@@ -15,7 +15,7 @@ use crate::story::Deed;
 /// Longer than it takes to empty every queue, visibility timeouts included.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Longer than it takes to delete what was received.
-const HIDDEN_SECONDS: u64 = 60;
+const HIDDEN: Duration = Duration::from_mins(1);
 
 /// Empties the queues and judges what the ledger says.
 pub(crate) async fn reckon(
@@ -73,13 +73,13 @@ async fn empty(queue: Queue, address: &str, shared: &Shared, deadline: Duration)
     let receive = json!({
         "QueueUrl": queue.url(),
         "MaxNumberOfMessages": 10,
-        "VisibilityTimeout": HIDDEN_SECONDS,
+        "VisibilityTimeout": HIDDEN.as_secs(),
         "MessageSystemAttributeNames": ["All"],
     });
     while shared.clock.monotonic() < deadline {
-        let began = shared.ledger.moment();
+        let (began, until) = (shared.ledger.moment(), shared.clock.monotonic() + HIDDEN);
         let answer = done(&mut link, shared, "ReceiveMessage", &receive).await?;
-        let got = messages(&answer, queue, shared, true);
+        let got = messages(&answer, queue, until, shared, true);
         if got.is_empty() {
             if count(queue, &mut link, shared).await? == 0 {
                 break;

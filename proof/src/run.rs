@@ -16,8 +16,10 @@ use crate::link::{Answer, Link};
 use crate::queues::Queue;
 use crate::reckoning::reckon;
 
-/// One life of the service in so many is ended by being asked to, for that to be mixed in.
+/// One life of the service in so many is ended by being asked to.
 const STOPPED_ONE_IN: u64 = 12;
+/// One is asked to and then killed, which is likely to come while it makes its last checkpoint.
+const KILLED_STOPPING_ONE_IN: u64 = 6;
 /// One start in so many is killed before it serves.
 const KILLED_STARTING_ONE_IN: u64 = 4;
 
@@ -39,7 +41,9 @@ pub(crate) struct Counts {
     pub(crate) rounds: u64,
     pub(crate) killed: u64,
     pub(crate) killed_starting: u64,
+    pub(crate) killed_stopping: u64,
     pub(crate) stopped: u64,
+    pub(crate) last_start: Duration,
     pub(crate) slowest_start: Duration,
 }
 
@@ -124,6 +128,11 @@ impl<'a> Run<'a> {
         if self.dice.one_in(STOPPED_ONE_IN) {
             server.stop().await?;
             self.counts.stopped += 1;
+        } else if self.dice.one_in(KILLED_STOPPING_ONE_IN) {
+            server.ask_to_stop().await?;
+            tokio::time::sleep(self.dice.millis(0, 80)).await;
+            server.kill().await?;
+            self.counts.killed_stopping += 1;
         } else {
             server.kill().await?;
             self.counts.killed += 1;
@@ -139,6 +148,7 @@ impl<'a> Run<'a> {
         let started = Server::tidemill(self.data, self.sync).await;
         let server = started.context("the service does not start after a crash")?;
         let took = self.shared.clock.monotonic().saturating_sub(began);
+        self.counts.last_start = took;
         self.counts.slowest_start = self.counts.slowest_start.max(took);
         Ok(server)
     }
@@ -146,7 +156,8 @@ impl<'a> Run<'a> {
     /// Starts it and kills it while it reads what the last one left.
     async fn killed_start(&mut self) -> anyhow::Result<()> {
         let server = Server::start(self.data, self.sync)?;
-        tokio::time::sleep(self.dice.millis(0, 40)).await;
+        let percent = self.dice.between(0, 120) as u32;
+        tokio::time::sleep(self.counts.last_start * percent / 100).await;
         server.kill().await?;
         self.counts.killed_starting += 1;
         Ok(())

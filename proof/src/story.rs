@@ -6,9 +6,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::body::Number;
 use crate::queues::Queue;
+
+/// What two clocks may be off, the service's and ours.
+pub(crate) const MARGIN: Duration = Duration::from_millis(50);
 
 /// A moment of the run: each is later than all that were taken before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +71,8 @@ pub(crate) struct Sight {
     pub(crate) sequence: Option<u128>,
     /// The group's name, as the message says.
     pub(crate) group: Option<String>,
+    /// Until when at least it is in flight, by the monotonic clock.
+    pub(crate) until: Duration,
     /// Its place in the answer.
     pub(crate) place: usize,
     /// Whether it was received at a reckoning, which empties every queue.
@@ -78,6 +84,8 @@ pub(crate) struct Sight {
 pub(crate) struct Event {
     pub(crate) began: Moment,
     pub(crate) ended: Moment,
+    /// When it was answered, by the monotonic clock.
+    pub(crate) at: Duration,
     pub(crate) deed: Deed,
 }
 

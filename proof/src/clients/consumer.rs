@@ -11,10 +11,8 @@ use crate::body::Number;
 use crate::dice::Dice;
 use crate::link::{Answer, Link};
 use crate::queues::Queue;
-use crate::story::{Deed, Id, Moment};
+use crate::story::{Deed, Id, MARGIN, Moment};
 
-/// What a clock may be off, between two readings of it in two processes.
-const MARGIN: Duration = Duration::from_millis(50);
 /// At most so many old handles are kept.
 const KEPT: usize = 40;
 
@@ -105,7 +103,7 @@ impl Consumer {
         match call(link, shared, "ReceiveMessage", &parameters).await {
             Answer::Done(answer) => {
                 let until = since + Duration::from_secs(seconds);
-                let got = messages(&answer, self.queue, shared, false);
+                let got = messages(&answer, self.queue, until, shared, false);
                 let held = |it: &Message| Held {
                     number: it.number,
                     id: it.sight.id.clone(),

@@ -1,5 +1,7 @@
 //! What the clients read in answers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::body::{self, Number};
@@ -16,16 +18,17 @@ pub(crate) struct Message {
 }
 
 /// The messages of an answer to ReceiveMessage, those left out whose body nobody sent: that is
-/// a violation.
+/// a violation. They are in flight `until` then at least.
 pub(crate) fn messages(
     answer: &Value,
     from: Queue,
+    until: Duration,
     shared: &Shared,
     reckoned: bool,
 ) -> Vec<Message> {
     let given = answer["Messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let read = |(place, given): (usize, &Value)| {
-        let message = message(given, from, place, reckoned);
+        let message = message(given, from, until, place, reckoned);
         if message.is_none() {
             let detail = format!("from {from}: {given:.300}");
             shared.ledger.violation("A message is what was sent", detail);
@@ -35,7 +38,13 @@ pub(crate) fn messages(
     given.iter().enumerate().filter_map(read).collect()
 }
 
-fn message(given: &Value, from: Queue, place: usize, reckoned: bool) -> Option<Message> {
+fn message(
+    given: &Value,
+    from: Queue,
+    until: Duration,
+    place: usize,
+    reckoned: bool,
+) -> Option<Message> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let attributes = &given["Attributes"];
     let sight = Sight {
@@ -44,6 +53,7 @@ fn message(given: &Value, from: Queue, place: usize, reckoned: bool) -> Option<M
         count: attributes["ApproximateReceiveCount"].as_str()?.parse().ok()?,
         sequence: sequence(&attributes["SequenceNumber"]),
         group: text(&attributes["MessageGroupId"]),
+        until,
         place,
         reckoned,
     };

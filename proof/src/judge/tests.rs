@@ -1,6 +1,10 @@
 //! A judge that finds nothing proves nothing: here each promise is broken once by a made-up
 //! story, and each excuse is made once.
 
+use std::time::Duration;
+
+use tidemill_base::{Clock, Timestamp};
+
 use super::{Violation, judge};
 use crate::body::Number;
 use crate::ledger::{Ledger, Page};
@@ -16,7 +20,7 @@ struct Tale {
 impl Tale {
     /// Of `count` messages for one queue, and one group if it is FIFO.
     fn of(queue: Queue, count: u64) -> Self {
-        let ledger = Ledger::default();
+        let ledger = Ledger::new(Clock::manual(Timestamp::EPOCH));
         ledger.open(queue, queue.is_fifo().then_some(Group(7)), count);
         Self { page: ledger.turn(), now: 0 }
     }
@@ -29,7 +33,8 @@ impl Tale {
 
     fn put(&mut self, number: u64, began: Moment, ended: Moment, deed: Deed) -> &mut Self {
         let story = self.page.stories.get_mut(&Number(number)).unwrap();
-        story.events.push(Event { began, ended, deed });
+        let at = Duration::from_secs(ended.0);
+        story.events.push(Event { began, ended, at, deed });
         self
     }
 
@@ -60,6 +65,7 @@ impl Tale {
             count,
             sequence: fifo.then_some(u128::from(number)),
             group: story.group.map(Group::name),
+            until: Duration::ZERO,
             place: 0,
             reckoned: false,
         }
@@ -136,6 +142,19 @@ fn what_was_deleted_too_late_may_be_a_dead_letter_but_not_a_living_one() {
     tale.breaks("does not come back");
     let hidden = Deed::Hidden { seconds: 0 };
     tale.put(1, Moment(4), Moment(6), hidden);
+    assert!(tale.broken().is_empty(), "{:?}", tale.broken());
+}
+
+#[test]
+fn what_is_in_flight_is_nobody_elses_unless_somebody_may_have_made_it_visible() {
+    let mut tale = Tale::of(Queue::Plain, 1);
+    let sight = Sight { until: Duration::from_secs(9), ..tale.sight(1, 1) };
+    tale.sent(1).add(1, Deed::Received(sight)).seen(1, 2).left(1, 3).breaks("nobody else's");
+    tale.put(1, Moment(4), Moment(5), Deed::Hidden { seconds: 0 });
+    assert!(tale.broken().is_empty(), "{:?}", tale.broken());
+    let mut tale = Tale::of(Queue::Plain, 1);
+    let sight = Sight { until: Duration::from_secs(5), ..tale.sight(1, 1) };
+    tale.sent(1).add(1, Deed::Received(sight)).seen(1, 2).left(1, 3);
     assert!(tale.broken().is_empty(), "{:?}", tale.broken());
 }
 
