@@ -125,8 +125,8 @@ fn totals(run: &Run<'_>, took: Duration) -> String {
     let (counts, done) = (run.counts, run.shared.ledger.totals());
     format!(
         "{} rounds in {} s: {} killed, {} while stopping, {} stopped, {} more killed while \
-         starting, slowest start {} ms; {} requests, {} without an answer; {} messages sent, {} received, {} deleted, {} \
-         received as dead letters, {} moves begun, {} messages moved",
+         starting, slowest start {} ms; {} requests, {} without an answer; {} messages sent, {} \
+         received, {} deleted, {} received as dead letters, {} moves begun, {} messages moved",
         counts.rounds,
         took.as_secs(),
         counts.killed,
