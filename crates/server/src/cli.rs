@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use tidemill_base::AccountId;
+use tidemill_base::{AccountId, ByteSize};
 
 use crate::settings::Given;
 
@@ -63,6 +63,17 @@ pub(crate) enum Command {
     Redrive(Redrive),
     /// Delete every message of a queue; at most once in 60 seconds a queue
     Purge(Purge),
+    /// Measure how fast an endpoint of SQS is, this service's or any other
+    ///
+    /// Makes a queue of its own and removes it at the end, also after Ctrl-C. Sends all the
+    /// messages, then receives, then deletes them; at last half of the clients send while the
+    /// other half receive and delete, and it is measured how long each message was under way
+    /// ("(delivery)"). A FIFO queue is received and deleted in one phase, since a message in flight
+    /// keeps its group back. Exit code 1 if anything failed or did not come.
+    ///
+    /// The credentials are those of the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    /// AWS_SESSION_TOKEN. An endpoint of AWS bills each request.
+    Bench(Bench),
 }
 
 #[derive(Args, Debug)]
@@ -105,6 +116,7 @@ pub(crate) struct Endpoint {
     /// Address of the service
     #[arg(
         long,
+        visible_alias = "endpoint",
         value_name = "URL",
         env = "AWS_ENDPOINT_URL",
         default_value = "http://127.0.0.1:4566"
@@ -205,6 +217,43 @@ pub(crate) struct Purge {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// Clients, each of which sends its next request when its last is answered
+    #[arg(long, short, value_name = "N", default_value_t = 16,
+          value_parser = clap::value_parser!(u16).range(1..=2048))]
+    pub(crate) clients: u16,
+    /// Messages of a phase
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) messages: u64,
+    /// Size of a message's body, 16 B to 1MiB
+    #[arg(long, value_name = "SIZE", default_value = "1KiB")]
+    pub(crate) size: ByteSize,
+    /// Messages of a request: with 1, the operations are SendMessage and DeleteMessage; with more,
+    /// those that take batches
+    #[arg(long, short, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub(crate) batch: u8,
+    /// Measure a FIFO queue
+    #[arg(long)]
+    pub(crate) fifo: bool,
+    /// Message groups of the FIFO queue [default: one a client]
+    #[arg(long, value_name = "N", requires = "fifo",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) groups: Option<u16>,
+    /// Requests a second, of all clients together; a latency then counts from when the request
+    /// was due, so that time spent waiting for a free client is not hidden. What is received
+    /// while others send goes at its own pace [default: as many as can be]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
 }

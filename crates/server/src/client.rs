@@ -1,6 +1,7 @@
 //! A small client of the service, for the commands that look after a queue at hand.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use http::header::{CONTENT_TYPE, HOST};
@@ -22,7 +23,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client that waits for an answer as long as it takes.
     pub(crate) fn new(given: &Endpoint) -> anyhow::Result<Self> {
+        Self::waiting(given, None)
+    }
+
+    /// A client for whom a request that takes longer has failed.
+    pub(crate) fn impatient(given: &Endpoint, patience: Duration) -> anyhow::Result<Self> {
+        Self::waiting(given, Some(patience))
+    }
+
+    fn waiting(given: &Endpoint, patience: Option<Duration>) -> anyhow::Result<Self> {
         let address = &given.endpoint_url;
         let uri = address.parse().ok().filter(|uri: &Uri| uri.authority().is_some());
         let Some(endpoint) = uri else {
@@ -38,29 +49,40 @@ impl Client {
             region,
             service: "sqs".to_owned(),
         };
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let config = config.timeout_global(patience).build();
         Ok(Self { agent: config.into(), endpoint, signer })
     }
 
     /// Calls an operation of SQS.
     pub(crate) fn sqs(&self, operation: &str, parameters: &Value) -> anyhow::Result<Value> {
-        let target = HeaderValue::try_from(format!("AmazonSQS.{operation}"))?;
-        let answer = self.post("/", Some(target), parameters)?;
-        answer.map_err(|refusal| match (&*refusal.code, parameters["QueueUrl"].as_str()) {
-            ("QueueDoesNotExist", Some(queue)) => {
-                let region = self.region();
-                anyhow!(
-                    "there is no queue {queue} in {region}: `aws sqs list-queues` names those \
+        self.try_sqs(operation, parameters)?.map_err(|refusal| {
+            match (&*refusal.code, parameters["QueueUrl"].as_str()) {
+                ("QueueDoesNotExist", Some(queue)) => {
+                    let region = self.region();
+                    anyhow!(
+                        "there is no queue {queue} in {region}: `aws sqs list-queues` names those \
                      that are there"
-                )
-            }
-            ("UnrecognizedClientException", _) => anyhow!(
-                "the service knows no access key {}: set AWS_ACCESS_KEY_ID and \
+                    )
+                }
+                ("UnrecognizedClientException", _) => anyhow!(
+                    "the service knows no access key {}: set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY to a key that `tidemill init` made",
-                self.signer.key_id
-            ),
-            _ => refusal.into(),
+                    self.signer.key_id
+                ),
+                _ => refusal.into(),
+            }
         })
+    }
+
+    /// Calls an operation of SQS; what the service refuses is no error of the call.
+    pub(crate) fn try_sqs(
+        &self,
+        operation: &str,
+        parameters: &Value,
+    ) -> anyhow::Result<Result<Value, Refusal>> {
+        let target = HeaderValue::try_from(format!("AmazonSQS.{operation}"))?;
+        self.post("/", Some(target), parameters)
     }
 
     /// Calls one of the service's own paths.
@@ -119,9 +141,9 @@ impl Client {
 
 /// What the service refuses with.
 #[derive(Debug)]
-struct Refusal {
+pub(crate) struct Refusal {
     /// The error's name; none where one of the service's own paths refuses.
-    code: String,
+    pub(crate) code: String,
     message: String,
 }
 

@@ -3,6 +3,7 @@
 //! This crate is the top floor: sockets, the request's journey, settings and the command line.
 
 mod app;
+mod bench;
 mod body;
 mod check;
 mod cli;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Peek(peek) => tools::peek(&peek),
         Command::Redrive(redrive) => redrive::run(&redrive),
         Command::Purge(purge) => tools::purge(&purge),
+        Command::Bench(bench) => bench::run(&bench),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
