@@ -1,6 +1,6 @@
 //! Checkpoints: sections are put one by one, and come into force together with one new root.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,17 @@ use crate::root::{COPY, ROOT, Root};
 use crate::section;
 use crate::writer::Writer;
 use crate::{Position, SegmentId};
+
+/// One named part of a checkpoint: state that holds the effect of every record before `at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its name: unlike those of the other sections, and at most some 200 bytes.
+    pub name: String,
+    /// Where it was taken.
+    pub at: Position,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
 
 /// The checkpoint in force, and the sections put for the next.
 pub(crate) struct Checkpoints {
@@ -42,22 +53,24 @@ impl Checkpoints {
         lost.iter().any(|range| range.contains(&at))
     }
 
-    pub(crate) fn put(
-        &self,
-        writer: &Writer,
-        name: &str,
-        at: u64,
-        bytes: &[u8],
-    ) -> Result<(), CheckpointError> {
-        let blob = section::blob_name(name, at)
-            .ok_or_else(|| CheckpointError::BadName(name.to_owned()))?;
-        if at > writer.with_tail(|tail| tail.end()) {
-            return Err(CheckpointError::Beyond(Position::from_u64(at)));
+    pub(crate) fn put(&self, writer: &Writer, sections: &[Section]) -> Result<(), CheckpointError> {
+        let end = writer.with_tail(|tail| tail.end());
+        let mut blobs = Vec::with_capacity(sections.len());
+        for Section { name, at, bytes } in sections {
+            let at = at.as_u64();
+            let blob = section::blob_name(name, at)
+                .ok_or_else(|| CheckpointError::BadName(name.clone()))?;
+            if at > end {
+                return Err(CheckpointError::Beyond(Position::from_u64(at)));
+            }
+            blobs.push((blob, section::encode(name, at, bytes)));
         }
+        let last = sections.iter().map(|section| section.at.as_u64()).max();
         writer.watermark().check()?;
-        writer.make_durable(at)?;
-        writer.driver().put(&blob, &section::encode(name, at, bytes))?;
-        self.state().put.insert((name.to_owned(), at));
+        writer.make_durable(last.unwrap_or_default())?;
+        writer.driver().put_all(&blobs)?;
+        let put = sections.iter().map(|section| (section.name.clone(), section.at.as_u64()));
+        self.state().put.extend(put);
         Ok(())
     }
 
@@ -132,9 +145,10 @@ impl State {
         if let Some(needed) = discard.iter().find(|id| **id >= first) {
             return Err(CheckpointError::StillNeeded(*needed));
         }
+        let before: BTreeSet<_> = self.root.sections.iter().collect();
         for (name, at) in sections {
             let section = (name.clone(), at.as_u64());
-            if !self.put.contains(&section) && !self.root.sections.contains(&section) {
+            if !self.put.contains(&section) && !before.contains(&section) {
                 let (name, at) = (name.clone(), *at);
                 return Err(CheckpointError::NoSuchSection { name, at });
             }
@@ -162,12 +176,12 @@ impl State {
     /// The sections that the root in force has made useless: those in force before, and those put
     /// earlier than the ones that are. Forgets them.
     fn superseded(&mut self, before: &Root) -> Vec<(String, u64)> {
-        let now = &self.root.sections;
+        let now: BTreeMap<_, _> = self.root.sections.iter().map(|(name, at)| (name, at)).collect();
         let mut idle = before.sections.clone();
-        idle.retain(|section| !now.contains(section));
+        idle.retain(|(name, at)| now.get(name) != Some(&at));
         self.put.retain(|put| {
-            let named = now.contains(put);
-            let stale = !named && now.iter().any(|(name, at)| *name == put.0 && *at > put.1);
+            let named = now.get(&put.0) == Some(&&put.1);
+            let stale = now.get(&put.0).is_some_and(|at| **at > put.1);
             if stale {
                 idle.push(put.clone());
             }

@@ -59,6 +59,12 @@ pub trait Driver: Send + Sync {
     /// Stores a blob atomically and durably, in place of the one that had the name.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), DriverError>;
 
+    /// Stores blobs, as `put` does each: should it fail, any of them may be there. Many at once
+    /// may cost far less than one by one.
+    fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> Result<(), DriverError> {
+        blobs.iter().try_for_each(|(name, bytes)| self.put(name, bytes))
+    }
+
     /// The blob of this name.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, DriverError>;
 
@@ -152,6 +158,9 @@ impl<D: Driver + ?Sized> Driver for std::sync::Arc<D> {
     }
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), DriverError> {
         (**self).put(name, bytes)
+    }
+    fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> Result<(), DriverError> {
+        (**self).put_all(blobs)
     }
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, DriverError> {
         (**self).get(name)

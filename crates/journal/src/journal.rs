@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Checkpoints, Section};
 use crate::driver::Driver;
 use crate::error::{CheckpointError, OpenError, PoisonCause, Poisoned, ReadError};
 use crate::group::{Appended, Group};
@@ -144,7 +144,13 @@ impl Journal {
         at: Position,
         bytes: &[u8],
     ) -> Result<(), CheckpointError> {
-        self.0.checkpoints.put(&self.0.writer, name, at.as_u64(), bytes)
+        let section = Section { name: name.to_owned(), at, bytes: bytes.to_vec() };
+        self.put_sections(&[section])
+    }
+
+    /// Stores several sections, which costs far less than one by one where they are many.
+    pub fn put_sections(&self, sections: &[Section]) -> Result<(), CheckpointError> {
+        self.0.checkpoints.put(&self.0.writer, sections)
     }
 
     /// Puts a checkpoint in force: the next open is handed these sections, which were put before,

@@ -35,6 +35,7 @@ mod waiters;
 mod writer;
 
 pub use check::{CheckError, Progress, Report, check};
+pub use checkpoint::Section;
 pub use driver::{Driver, DriverError, Epoch, Held};
 pub use drivers::{Fault, Faults, FaultyDriver, FileDriver, Keep, MemoryDriver, Operation};
 pub use error::{CheckpointError, Damage, Damages, OpenError, PoisonCause, Poisoned, ReadError};

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{Folded, options, push, try_open};
 use tidemill_base::ByteSize;
 use tidemill_journal::{
-    Driver, DriverError, FileDriver, Journal, OpenError, Options, Position, ReadError, SegmentId,
-    check, salvage,
+    Driver, DriverError, FileDriver, Journal, OpenError, Options, Position, ReadError, Section,
+    SegmentId, check, salvage,
 };
 
 fn open(dir: &Path) -> (Journal, Folded) {
@@ -42,6 +42,34 @@ fn twenty(dir: &Path) -> Vec<(Position, Vec<u8>)> {
     }
     journal.close().unwrap();
     appended
+}
+
+#[test]
+fn a_hundred_sections_are_stored_together_and_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = Vec::new();
+    {
+        let (journal, _) = open(dir.path());
+        for round in 0..3_u8 {
+            push(&journal, &[[round]]);
+            let at = journal.end();
+            let section = |number: u8| Section {
+                name: format!("queue-{number:03}"),
+                at,
+                bytes: vec![number, round],
+            };
+            all = (0..100).map(section).collect();
+            journal.put_sections(&all).unwrap();
+            let names: Vec<_> = all.iter().map(|section| (section.name.clone(), at)).collect();
+            journal.checkpoint(at, &names, &[]).unwrap();
+        }
+        journal.close().unwrap();
+    }
+    let blobs = fs::read_dir(dir.path().join("checkpoint")).unwrap().count();
+    assert_eq!(blobs, 100 + 2, "those of the rounds before are gone");
+    let folded = open(dir.path()).1.sections;
+    let expected: Vec<_> = all.into_iter().map(|one| (one.name, one.at, one.bytes)).collect();
+    assert_eq!(folded, expected);
 }
 
 #[test]

@@ -15,6 +15,8 @@ use tidemill_queue::Engine;
 use tidemill_services::Sqs;
 use tidemill_sign::KeyCache;
 
+use crate::budget::Budget;
+use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::{control, journey, welcome};
@@ -32,6 +34,8 @@ pub(crate) struct App {
     pub(crate) identity: IdentityStore,
     pub(crate) keys: KeyCache,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) crowd: Crowd,
+    pub(crate) budget: Budget,
 }
 
 /// How many derived signing keys are kept: one a key, day, region and service.
@@ -45,10 +49,14 @@ impl App {
         engine: Engine,
         identity: IdentityStore,
     ) -> Self {
-        let metrics = Arc::new(Metrics::new(engine.clone(), clock.clone()));
+        let crowd = Crowd::new(settings.max_connections);
+        let budget = Budget::new(settings.request_memory);
+        let mut metrics = Metrics::new(engine.clone(), clock.clone());
+        metrics.watch(&crowd, &budget);
+        let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
-        Self { settings, clock, chance, engine, sqs, identity, keys, metrics }
+        Self { settings, clock, chance, engine, sqs, identity, keys, metrics, crowd, budget }
     }
 
     /// Answers one request, whatever it is.

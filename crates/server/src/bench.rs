@@ -7,6 +7,7 @@ mod load;
 mod meter;
 mod report;
 
+use std::convert::Infallible;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,8 @@ const ROUND: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any run: a message that comes back would be counted twice.
 const VISIBILITY: &str = "43200";
+/// Signals within this time are one.
+const ONCE: Duration = Duration::from_millis(500);
 /// Bytes of one request's messages: what SQS allows.
 const REQUEST_BYTES: u64 = 1 << 20;
 
@@ -119,20 +122,22 @@ fn stop_when_told(stop: Arc<AtomicBool>, queue: String) -> anyhow::Result<()> {
     let wait = async move {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        for told in 0.. {
+        let clock = Clock::system();
+        let mut first = None;
+        loop {
             tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () }
-            if told > 0 {
+            let now = clock.monotonic();
+            // Shells and supervisors often tell a process and its group: that is once.
+            if now.saturating_sub(*first.get_or_insert(now)) > ONCE {
                 eprintln!("\ntidemill: stopped at once; the queue {queue} may be left behind");
                 exit(130);
             }
             stop.store(true, Ordering::Relaxed);
         }
-        std::io::Result::Ok(())
     };
     let watch = move || {
-        if let Err(error) = runtime.block_on(wait) {
-            eprintln!("tidemill: cannot listen for Ctrl-C: {error}");
-        }
+        let Err(error): std::io::Result<Infallible> = runtime.block_on(wait);
+        eprintln!("tidemill: cannot listen for Ctrl-C: {error}");
     };
     thread::Builder::new().name("signals".to_owned()).spawn(watch)?;
     Ok(())

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use crate::app::{Answer, App, plain};
-use crate::{body, peek, verify};
+use crate::body::{self, Whole};
+use crate::{peek, verify};
 
 const JSON: &str = "application/json";
 
@@ -76,8 +77,9 @@ async fn control(app: &App, parts: &Parts, incoming: Incoming) -> Result<Value, 
     if parts.headers.contains_key("origin") && parts.headers.contains_key(HOST) {
         return Err(Refused(StatusCode::FORBIDDEN, "not for browsers".to_owned()));
     }
-    let read = body::read(incoming, app.settings.max_body, app.settings.body_timeout).await;
-    let body = read.map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let read = body::read(app, incoming).await;
+    let Whole { bytes: body, held: _held } =
+        read.map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
     let signed = tidemill_sign::Request {
         method: &parts.method,
         path,

@@ -3,6 +3,8 @@
 //! The order is the whole design of the server, and stands in one function. Authorisation happens
 //! where a handler names the resource, since only it knows which one a request means.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::HeaderName;
 use http::request::Parts;
@@ -19,8 +21,10 @@ use tidemill_wire::{
 use tracing::{debug, error};
 
 use crate::app::{Answer, App};
+use crate::body::{self, BodyError, Whole};
+use crate::budget::Spent;
 use crate::metrics::OK;
-use crate::{body, host, verify};
+use crate::{host, verify};
 
 /// Where tracing tools put what they follow; a queue passes it on with the message.
 const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -40,7 +44,7 @@ pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answe
         }
     };
     app.metrics.answered(call.as_ref(), result, app.clock.monotonic().saturating_sub(started));
-    let mut answer = Response::new(Full::new(reply.body));
+    let mut answer = Response::new(Full::new(app.budget.keep(reply.body)));
     *answer.status_mut() = reply.status;
     *answer.headers_mut() = reply.headers;
     answer
@@ -61,10 +65,13 @@ async fn steps(
         headers: &parts.headers,
     };
     let limit = app.settings.max_body;
-    let raw = body::read(incoming, limit, app.settings.body_timeout)
-        .await
-        .map_err(|error| unread(&head, error.into()))?;
+    let read = body::read(app, incoming).await;
+    let Whole { bytes: raw, mut held } = read.map_err(|error| unread(&head, error.into()))?;
     let plain = plain_body(&parts.headers, &raw, limit).map_err(|fault| unread(&head, fault))?;
+    if let Cow::Owned(unzipped) = &plain {
+        let held = held.more(unzipped.len());
+        held.map_err(|Spent| unread(&head, BodyError::TooMuch.into()))?;
+    }
     let signed = signed(&head, &raw);
     let claimed = Credential::claimed(&signed);
     let signed_for = claimed.as_ref().map(Credential::service);

@@ -16,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::app::App;
+use crate::crowd::Complaints;
+use crate::patient::Patient;
 use crate::workers::Workers;
 
 /// How long to rest when no connection can be taken, for want of file descriptors mostly.
@@ -30,6 +32,7 @@ pub(crate) async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
+    let mut complaints = Complaints::new(&app.clock);
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -38,12 +41,27 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let app = Arc::clone(&app);
-                let worker = workers.next();
-                worker.spawn(connection(app, stream.into_std(), tls.clone(), graceful.watcher()));
+                let Some(place) = app.crowd.admit() else {
+                    complaints.crowded();
+                    // Who speaks TLS could not read it.
+                    if let (None, Some(farewell)) = (&tls, app.crowd.refuse(stream)) {
+                        workers.next().spawn(farewell);
+                    }
+                    continue;
+                };
+                let connection = connection(
+                    Arc::clone(&app),
+                    stream.into_std(),
+                    tls.clone(),
+                    graceful.watcher(),
+                );
+                workers.next().spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(error) => {
-                warn!(%error, "a connection could not be accepted");
+                complaints.failed(&error);
                 sleep(BREATHER).await;
             }
         }
@@ -87,11 +105,13 @@ async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     watcher: Watcher,
 ) -> io::Result<()> {
-    let patience = app.settings.header_timeout;
+    let (patience, buffer) = (app.settings.header_timeout, app.settings.max_headers.as_usize());
+    let stream = Patient::new(stream, app.settings.write_timeout);
     let service = service_fn(move |request| Arc::clone(&app).answer(request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
+        .max_buf_size(buffer)
         .serve_connection(TokioIo::new(stream), service);
     watcher.watch(connection).await.map_err(io::Error::other)
 }

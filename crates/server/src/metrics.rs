@@ -20,6 +20,9 @@ use tidemill_base::Clock;
 use tidemill_queue::{Engine, QueueMetrics};
 use tidemill_wire::{Call, Service};
 
+use crate::budget::Budget;
+use crate::crowd::Crowd;
+
 /// What a request that was answered as asked counts as; any other as its error's name.
 pub(crate) const OK: &str = "ok";
 
@@ -110,6 +113,16 @@ impl Metrics {
             requests: self.requests.get_or_create(&labels()).clone(),
             durations: self.durations.get_or_create(&OfOperation { service, operation }).clone(),
         }))
+    }
+
+    /// Tells of connections and memory too.
+    pub(crate) fn watch(&mut self, crowd: &Crowd, budget: &Budget) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Connections that are served", crowd.open.clone());
+        let help = "Connections refused because there were too many";
+        registry.register("connections_refused", help, crowd.refused.clone());
+        let help = "What requests and large answers under way hold";
+        registry.register_with_unit("request_memory", help, Unit::Bytes, budget.held.clone());
     }
 
     /// Everything, in the OpenMetrics text format.

@@ -82,6 +82,23 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "text")]
     pub(crate) max_body: Option<ByteSize>,
 
+    /// Largest head of a request, and what a connection buffers at most; at least 8KiB
+    /// [default: 64KiB]
+    #[arg(long, value_name = "SIZE", env = "TIDEMILL_MAX_HEADERS")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) max_headers: Option<ByteSize>,
+
+    /// Memory for the requests under way and for large answers until they are sent, all together;
+    /// what comes beyond is answered 503, and tried again by clients [default: 256MiB]
+    #[arg(long, value_name = "SIZE", env = "TIDEMILL_REQUEST_MEMORY")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) request_memory: Option<ByteSize>,
+
+    /// Most connections at once; one more is answered 503 and closed [default: 10000];
+    /// at most the limit of open files less 160, which the data needs
+    #[arg(long, value_name = "N", env = "TIDEMILL_MAX_CONNECTIONS")]
+    pub(crate) max_connections: Option<usize>,
+
     /// How long a client may take to send a request's headers, and how long a connection may
     /// rest between two requests [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_HEADER_TIMEOUT")]
@@ -92,6 +109,11 @@ pub(crate) struct Given {
     #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_BODY_TIMEOUT")]
     #[serde(deserialize_with = "span_text")]
     pub(crate) body_timeout: Option<Duration>,
+
+    /// How long a client may take nothing of an answer before its connection is cut [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_WRITE_TIMEOUT")]
+    #[serde(deserialize_with = "span_text")]
+    pub(crate) write_timeout: Option<Duration>,
 
     /// How long a stopping server waits for requests in flight [default: 25s]
     #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_SHUTDOWN_GRACE")]
@@ -138,7 +160,8 @@ impl Given {
     /// What was given here, and where nothing was, what was given there.
     fn or(self, file: Self) -> Self {
         first_given!(self, file: listen, data_dir, sync, tls_cert, tls_key, public_url,
-            trust_forwarded, max_body, header_timeout, body_timeout, shutdown_grace, threads,
+            trust_forwarded, max_body, max_headers, request_memory, max_connections,
+            header_timeout, body_timeout, write_timeout, shutdown_grace, threads,
             recent_bodies, log, log_format, clock, allow_reset)
     }
 
@@ -168,8 +191,13 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<(String, String)>,
     pub(crate) trust_forwarded: bool,
     pub(crate) max_body: ByteSize,
+    pub(crate) max_headers: ByteSize,
+    pub(crate) request_memory: ByteSize,
+    /// None: as many as are usual and can be.
+    pub(crate) max_connections: Option<usize>,
     pub(crate) header_timeout: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
     pub(crate) threads: Option<usize>,
     pub(crate) recent_bodies: ByteSize,
@@ -201,8 +229,12 @@ impl Settings {
             public_url: given.public_url.as_deref().map(checked_url).transpose()?,
             trust_forwarded: given.trust_forwarded.unwrap_or(false),
             max_body: given.max_body.unwrap_or(ByteSize::mib(8)),
+            max_headers: given.max_headers.unwrap_or(ByteSize::kib(64)),
+            request_memory: given.request_memory.unwrap_or(ByteSize::mib(256)),
+            max_connections: given.max_connections,
             header_timeout: given.header_timeout.unwrap_or(Duration::from_mins(1)),
             body_timeout: given.body_timeout.unwrap_or(Duration::from_secs(30)),
+            write_timeout: given.write_timeout.unwrap_or(Duration::from_secs(30)),
             shutdown_grace: given.shutdown_grace.unwrap_or(Duration::from_secs(25)),
             threads: given.threads,
             recent_bodies: given.recent_bodies.unwrap_or(ByteSize::mib(16)),
@@ -224,6 +256,15 @@ impl Settings {
         }
         if self.threads == Some(0) {
             bail!("threads must be at least 1");
+        }
+        if self.max_connections == Some(0) {
+            bail!("max-connections must be at least 1");
+        }
+        if self.max_headers < ByteSize::kib(8) || self.max_headers > ByteSize::mib(1) {
+            bail!("max-headers must be 8KiB to 1MiB: each connection may hold as much");
+        }
+        if self.request_memory < self.max_body {
+            bail!("request-memory must be at least max-body, or a request might never fit");
         }
         // A message of 1 MiB must fit, whatever the protocol adds to it.
         if self.max_body < ByteSize::mib(2) {

@@ -24,6 +24,8 @@ const STEP: u64 = 1 << 20;
 const BLOCK: u64 = 512;
 /// How many files are kept open for reading.
 const OPEN_FILES: usize = 64;
+/// So many blobs are stored together rather than one by one.
+const MANY: usize = 16;
 /// What a file that is not complete yet is called after its name.
 const UNFINISHED: &str = ".tmp";
 
@@ -320,6 +322,23 @@ impl Driver for FileDriver {
         write_whole(&self.dir.join("checkpoint"), name, bytes)
     }
 
+    fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
+        self.writes()?;
+        let dir = self.dir.join("checkpoint");
+        if blobs.len() < MANY {
+            return blobs.iter().try_for_each(|(name, bytes)| write_whole(&dir, name, bytes));
+        }
+        for (name, bytes) in blobs {
+            write_unfinished(&dir, name, bytes)?;
+        }
+        sync_unfinished(&dir, blobs)?;
+        for (name, _) in blobs {
+            let (path, unfinished) = (dir.join(name), unfinished(&dir, name));
+            fs::rename(&unfinished, &path).map_err(during("move", &unfinished))?;
+        }
+        sync_dir(&dir)
+    }
+
     fn get(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
         let path = self.blob_path(name);
         match fs::read(&path) {
@@ -398,12 +417,42 @@ fn names(dir: &Path) -> Outcome<Vec<String>> {
 
 /// Puts a file in place of one that may exist: the old or the new one survives, never a mixture.
 fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {
-    let (path, unfinished) = (dir.join(name), dir.join(format!("{name}{UNFINISHED}")));
+    let (path, unfinished) = (dir.join(name), unfinished(dir, name));
+    let file = write_unfinished(dir, name, bytes)?;
+    file.sync_all().map_err(during("sync", &unfinished))?;
+    fs::rename(&unfinished, &path).map_err(during("move", &unfinished))?;
+    sync_dir(dir)
+}
+
+/// Syncs files that do not have their names yet: one sync of the whole file system, since one a
+/// file would take seconds for thousands.
+#[cfg(target_os = "linux")]
+fn sync_unfinished(dir: &Path, _blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
+    let there = File::open(dir).map_err(during("open", dir))?;
+    rustix::fs::syncfs(&there).map_err(|error| during("sync", dir)(error.into()))
+}
+
+/// Syncs files that do not have their names yet.
+#[cfg(not(target_os = "linux"))]
+fn sync_unfinished(dir: &Path, blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
+    for (name, _) in blobs {
+        let path = unfinished(dir, name);
+        File::open(&path).and_then(|file| file.sync_all()).map_err(during("sync", &path))?;
+    }
+    Ok(())
+}
+
+/// What a file is called until it is whole.
+fn unfinished(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}{UNFINISHED}"))
+}
+
+/// Writes a file that is not synced yet, nor has its name.
+fn write_unfinished(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<File> {
+    let unfinished = unfinished(dir, name);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(&unfinished).map_err(during("write", &unfinished))?;
     file.write_all(bytes).map_err(during("write", &unfinished))?;
-    file.sync_all().map_err(during("sync", &unfinished))?;
-    fs::rename(&unfinished, &path).map_err(during("move", &unfinished))?;
-    sync_dir(dir)
+    Ok(file)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::PoisonError;
 
-use tidemill_journal::{CheckpointError, Position, Segment, SegmentId};
+use tidemill_journal::{CheckpointError, Position, Section, Segment, SegmentId};
 
 use super::Inner;
 use crate::commands::Relocate;
@@ -31,6 +31,9 @@ const CLEAR_BELOW_PERCENT: u64 = 30;
 /// And when they are at most this part of its bytes: each pass then frees more than it writes.
 /// Large messages among many small ones would else be moved again and again.
 const MOVE_BELOW_PERCENT: u64 = 50;
+/// Sections are stored together, and gather until they have this many bytes: each store takes a
+/// few syncs, however many sections it stores.
+const SECTION_BYTES: usize = 4 << 20;
 /// At most this many messages move at a time.
 const MOVES: usize = 4096;
 /// Messages stop moving at this many bytes.
@@ -84,6 +87,7 @@ impl From<CheckpointError> for Failure {
 impl Inner {
     /// One pass. Blocks on the disk.
     pub(super) fn keep_house(&self) -> Result<(), Failure> {
+        let started = self.clock.monotonic();
         let mut house = self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner);
         let segments = self.journal.segments();
         self.move_survivors(&segments, &mut house)?;
@@ -97,6 +101,8 @@ impl Inner {
             // Waits until the log is durable up to here. So the deaths are that let segments go.
             self.journal.put_section(SHARD_SECTION, *at, bytes)?;
             self.journal.checkpoint(plan.replay_from, &plan.sections, &plan.discard)?;
+            let took = self.clock.monotonic().saturating_sub(started);
+            tracing::debug!(?took, sections = made.len(), gone = plan.discard.len(), "kept house");
             Ok(made)
         });
         self.conclude(done)
@@ -120,6 +126,7 @@ impl Inner {
                 .collect()
         };
         let mut made = Made::new();
+        let (mut sections, mut waiting) = (Vec::new(), 0);
         for number in behind {
             let (view, at) = {
                 let mut shard = self.lock();
@@ -128,9 +135,15 @@ impl Inner {
                 (queue.view(), self.journal.end())
             };
             let bytes = view.write();
-            self.journal.put_section(&section_name(number), at, &bytes)?;
+            waiting += bytes.len();
             made.insert(number, (at, size(bytes.len())));
+            sections.push(Section { name: section_name(number), at, bytes });
+            if waiting > SECTION_BYTES {
+                self.journal.put_sections(&std::mem::take(&mut sections))?;
+                waiting = 0;
+            }
         }
+        self.journal.put_sections(&sections)?;
         Ok(made)
     }
 

@@ -8,6 +8,9 @@ use hdrhistogram::Histogram;
 /// Bytes that a body begins with: when it was sent, in microseconds, as hexadecimal digits.
 pub(super) const STAMP: u64 = 16;
 
+/// The longest latency that is told apart from longer ones, in microseconds: a week.
+const LONGEST: u64 = 7 * 24 * 60 * 60 * 1_000_000;
+
 /// What one phase showed.
 pub(super) struct Phase {
     pub(super) name: &'static str,
@@ -67,7 +70,8 @@ impl Meter {
     pub(super) fn answered(&mut self, latency: Duration, messages: u64) {
         self.requests += 1;
         self.messages += messages;
-        self.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        let latency = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).min(LONGEST);
+        self.latencies.record(latency).expect("a histogram grows up to the longest latency");
     }
 
     /// Something failed.

@@ -1,0 +1,197 @@
+//! How many connections there may be at once, and what happens to those that are too many.
+//!
+//! Each connection takes a file descriptor and some memory, whoever opened it. One that is too
+//! many is told so and closed, which a client can see, log and try again; left in the kernel's
+//! backlog it would only seem that the service had died.
+
+use std::io;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tidemill_base::Clock;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::warn;
+
+/// Connections, unless the settings say otherwise.
+const USUAL: usize = 10_000;
+/// File descriptors that are not for connections: two logs with up to 64 open files each, and
+/// what the runtimes need. A log that may not open a file could not go on.
+const RESERVED: u64 = 160;
+/// Connections that there are room for however few descriptors there are.
+const FEWEST: u64 = 16;
+/// How many of those that are refused are told so at a time; more are closed without a word.
+const FAREWELLS: i64 = 128;
+/// How long it is waited for a refused client to take in the answer.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// What a refused client is answered.
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    content-type: text/plain\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 21\r\n\r\n\
+    too many connections\n";
+/// A thing that goes wrong many times is told once in this time.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// The connections there are.
+pub(crate) struct Crowd {
+    most: i64,
+    /// Connections that are served.
+    pub(crate) open: Gauge,
+    /// Connections that were refused.
+    pub(crate) refused: Counter,
+    farewells: Gauge,
+}
+
+/// The place of one connection, free again when it is dropped.
+pub(crate) struct Place(Gauge);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Crowd {
+    /// Raises the limit of file descriptors as far as it goes, and makes room for as many
+    /// connections as asked for, or as the descriptors allow.
+    pub(crate) fn new(asked: Option<usize>) -> Self {
+        let descriptors = raise_descriptors();
+        let spare = |descriptors: u64| descriptors.saturating_sub(RESERVED).max(FEWEST);
+        let allowed = descriptors.map_or(u64::MAX, spare);
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let wanted = asked.unwrap_or(USUAL);
+        let most = wanted.min(allowed);
+        if most < wanted {
+            warn!(
+                wanted,
+                most,
+                descriptors,
+                "fewer connections than wanted: raise the limit of open files (ulimit -n)"
+            );
+        }
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let (open, refused) = (Gauge::default(), Counter::default());
+        Self { most, open, refused, farewells: Gauge::default() }
+    }
+
+    /// A place for one more connection, if there is one.
+    pub(crate) fn admit(&self) -> Option<Place> {
+        place(&self.open, self.most)
+    }
+
+    /// Tells a connection that there are too many. Returns the work that is left, to be done
+    /// aside; none if too many are being told already.
+    pub(crate) fn refuse(&self, stream: TcpStream) -> Option<impl Future<Output = ()> + use<>> {
+        self.refused.inc();
+        let place = place(&self.farewells, FAREWELLS)?;
+        let stream = stream.into_std();
+        Some(async move {
+            // Who does not take it in is closed all the same.
+            drop(timeout(FAREWELL, farewell(stream)).await);
+            drop(place);
+        })
+    }
+}
+
+fn place(taken: &Gauge, most: i64) -> Option<Place> {
+    // Counted first and looked at after, so that two cannot take the last place.
+    let place = (taken.inc(), Place(taken.clone()));
+    (place.0 < most).then_some(place.1)
+}
+
+async fn farewell(stream: io::Result<std::net::TcpStream>) -> io::Result<()> {
+    let mut stream = TcpStream::from_std(stream?)?;
+    stream.write_all(REFUSAL).await?;
+    stream.shutdown().await?;
+    // Closing on what was not read would reset the connection, and the answer with it.
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
+}
+
+/// Allows this process all the file descriptors that it may allow itself. Says how many those
+/// are; nothing if they have no limit.
+fn raise_descriptors() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    // Some systems allow less than they say; then it stays as it was.
+    if raised.is_ok() { maximum } else { current }
+}
+
+/// Tells now and then of what happens often.
+pub(crate) struct Seldom {
+    clock: Clock,
+    told: Option<Duration>,
+    untold: u64,
+}
+
+impl Seldom {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, told: None, untold: 0 }
+    }
+
+    /// It happened once more. Calls `tell` with how often since it was told last, unless that
+    /// was just now.
+    pub(crate) fn happened(&mut self, tell: impl FnOnce(u64)) {
+        self.untold += 1;
+        let now = self.clock.monotonic();
+        if self.told.is_none_or(|told| now.saturating_sub(told) >= QUIET) {
+            tell(std::mem::take(&mut self.untold));
+            self.told = Some(now);
+        }
+    }
+}
+
+/// What the accepting loop complains of.
+pub(crate) struct Complaints {
+    crowded: Seldom,
+    failed: Seldom,
+}
+
+impl Complaints {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self { crowded: Seldom::new(clock.clone()), failed: Seldom::new(clock.clone()) }
+    }
+
+    /// A connection was one too many.
+    pub(crate) fn crowded(&mut self) {
+        self.crowded.happened(|times| warn!(times, "connections refused: there are too many"));
+    }
+
+    /// A connection could not be taken.
+    pub(crate) fn failed(&mut self, error: &io::Error) {
+        let tell = |times| warn!(times, %error, "connections could not be accepted");
+        self.failed.happened(tell);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_never_more_places_than_allowed() {
+        let crowd = Crowd::new(Some(2));
+        let (first, second) = (crowd.admit(), crowd.admit());
+        assert!(first.is_some() && second.is_some() && crowd.admit().is_none());
+        drop(first);
+        assert!(crowd.admit().is_some());
+        drop(second);
+        assert_eq!(crowd.open.get(), 0);
+    }
+
+    #[test]
+    fn what_happens_often_is_told_seldom() {
+        let clock = Clock::manual(tidemill_base::Timestamp::from_millis(0));
+        let mut seldom = Seldom::new(clock.clone());
+        let mut told = Vec::new();
+        for _ in 0..100 {
+            seldom.happened(|times| told.push(times));
+            clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(told.len(), 10);
+        assert_eq!(told.iter().sum::<u64>(), 91);
+    }
+}
