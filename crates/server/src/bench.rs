@@ -71,7 +71,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
 
 fn check(bench: &Bench) -> anyhow::Result<()> {
     let size = bench.size.as_u64();
-    if size < meter::STAMP || size > REQUEST_BYTES {
+    if !(meter::STAMP..=REQUEST_BYTES).contains(&size) {
         bail!("--size is from {} B to 1 MiB, what SQS allows", meter::STAMP);
     }
     if size * u64::from(bench.batch) > REQUEST_BYTES {

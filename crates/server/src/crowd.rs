@@ -120,50 +120,50 @@ fn raise_descriptors() -> Option<u64> {
     if raised.is_ok() { maximum } else { current }
 }
 
-/// Tells now and then of what happens often.
-pub(crate) struct Seldom {
-    clock: Clock,
-    told: Option<Duration>,
-    untold: u64,
-}
-
-impl Seldom {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, told: None, untold: 0 }
-    }
-
-    /// It happened once more. Calls `tell` with how often since it was told last, unless that
-    /// was just now.
-    pub(crate) fn happened(&mut self, tell: impl FnOnce(u64)) {
-        self.untold += 1;
-        let now = self.clock.monotonic();
-        if self.told.is_none_or(|told| now.saturating_sub(told) >= QUIET) {
-            tell(std::mem::take(&mut self.untold));
-            self.told = Some(now);
-        }
-    }
-}
-
 /// What the accepting loop complains of.
 pub(crate) struct Complaints {
+    clock: Clock,
     crowded: Seldom,
     failed: Seldom,
 }
 
 impl Complaints {
     pub(crate) fn new(clock: &Clock) -> Self {
-        Self { crowded: Seldom::new(clock.clone()), failed: Seldom::new(clock.clone()) }
+        let (crowded, failed) = (Seldom::default(), Seldom::default());
+        Self { clock: clock.clone(), crowded, failed }
     }
 
     /// A connection was one too many.
     pub(crate) fn crowded(&mut self) {
-        self.crowded.happened(|times| warn!(times, "connections refused: there are too many"));
+        if let Some(times) = self.crowded.happened(self.clock.monotonic()) {
+            warn!(times, "connections refused: there are too many");
+        }
     }
 
     /// A connection could not be taken.
     pub(crate) fn failed(&mut self, error: &io::Error) {
-        let tell = |times| warn!(times, %error, "connections could not be accepted");
-        self.failed.happened(tell);
+        if let Some(times) = self.failed.happened(self.clock.monotonic()) {
+            warn!(times, %error, "connections could not be accepted");
+        }
+    }
+}
+
+/// Tells now and then of what happens often.
+#[derive(Default)]
+struct Seldom {
+    told: Option<Duration>,
+    untold: u64,
+}
+
+impl Seldom {
+    /// It happened once more. Says how often since it was told last, if it is to be told.
+    fn happened(&mut self, now: Duration) -> Option<u64> {
+        self.untold += 1;
+        if self.told.is_some_and(|told| now.saturating_sub(told) < QUIET) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
     }
 }
 
@@ -184,14 +184,8 @@ mod tests {
 
     #[test]
     fn what_happens_often_is_told_seldom() {
-        let clock = Clock::manual(tidemill_base::Timestamp::from_millis(0));
-        let mut seldom = Seldom::new(clock.clone());
-        let mut told = Vec::new();
-        for _ in 0..100 {
-            seldom.happened(|times| told.push(times));
-            clock.advance(Duration::from_secs(1));
-        }
-        assert_eq!(told.len(), 10);
-        assert_eq!(told.iter().sum::<u64>(), 91);
+        let mut seldom = Seldom::default();
+        let told = (0..100).filter_map(|second| seldom.happened(Duration::from_secs(second)));
+        assert_eq!(told.collect::<Vec<_>>(), [vec![1], vec![10; 9]].concat());
     }
 }

@@ -133,7 +133,9 @@ impl<'a> Load<'a> {
             ended.map(|ended| ended.expect("a client does not panic")).collect()
         });
         run.bar.finish_and_clear();
-        measured.into_iter().for_each(|meters| phase.add(meters));
+        for meters in measured {
+            phase.add(meters);
+        }
         let done = run.done.into_inner();
         let took = Duration::from_micros(run.last.into_inner()).saturating_sub(started);
         phase.took += took;
