@@ -166,7 +166,7 @@ test("what a consumer fails at too often goes to the dead-letter queue", async (
   const source = message.Attributes.DeadLetterQueueSourceArn.split(":").at(-1);
   assert.equal(source, queueUrl.split("/").at(-1));
   assert.equal(tries, 2);
-  assert.ok(await empty(queueUrl));
+  await until(() => empty(queueUrl), "the queue is empty");
 });
 
 test("a consumer that stops finishes what it has, and takes nothing more", async (t) => {
