@@ -76,6 +76,11 @@ pub trait Driver: Send + Sync {
 
     /// How many bytes all of this takes where it is stored.
     fn used(&self) -> Result<ByteSize, DriverError>;
+
+    /// How many bytes more may be stored there, where that has an end.
+    fn free(&self) -> Result<Option<ByteSize>, DriverError> {
+        Ok(None)
+    }
 }
 
 /// What went wrong below the journal.
@@ -173,5 +178,8 @@ impl<D: Driver + ?Sized> Driver for std::sync::Arc<D> {
     }
     fn used(&self) -> Result<ByteSize, DriverError> {
         (**self).used()
+    }
+    fn free(&self) -> Result<Option<ByteSize>, DriverError> {
+        (**self).free()
     }
 }

@@ -3,6 +3,9 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
+use std::time::Duration;
+
+use tidemill_base::ByteSize;
 
 use crate::checkpoint::{Checkpoints, Section};
 use crate::driver::Driver;
@@ -10,6 +13,7 @@ use crate::error::{CheckpointError, OpenError, PoisonCause, Poisoned, ReadError}
 use crate::group::{Appended, Group};
 use crate::record::Record;
 use crate::tail::Tail;
+use crate::under_way::Effort;
 use crate::waiters::Durable;
 use crate::writer::Writer;
 use crate::{Event, Options, Position, Segment, SegmentId, Stats, recovery};
@@ -113,8 +117,8 @@ impl Journal {
     }
 
     /// The largest payload that a record may have, in bytes.
-    pub fn max_payload(&self) -> tidemill_base::ByteSize {
-        tidemill_base::ByteSize::bytes(Tail::max_payload(self.0.segment_size))
+    pub fn max_payload(&self) -> ByteSize {
+        ByteSize::bytes(Tail::max_payload(self.0.segment_size))
     }
 
     /// The segment that holds a position.
@@ -177,6 +181,17 @@ impl Journal {
     /// Why the journal accepts nothing more, if so.
     pub fn is_poisoned(&self) -> Option<Arc<PoisonCause>> {
         self.0.writer.watermark().poison().cloned()
+    }
+
+    /// What the driver was asked to do and has not done yet, and since how long: of several, what
+    /// takes longest.
+    pub fn under_way(&self) -> Option<(Effort, Duration)> {
+        self.0.writer.under_way()
+    }
+
+    /// How much more the store has room for, where that has an end and can be found out.
+    pub fn free(&self) -> Option<ByteSize> {
+        self.0.writer.driver().free().ok().flatten()
     }
 
     /// What was counted since the journal was opened.

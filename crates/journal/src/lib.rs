@@ -31,6 +31,7 @@ mod scan;
 mod section;
 mod stats;
 mod tail;
+mod under_way;
 mod waiters;
 mod writer;
 
@@ -47,4 +48,5 @@ pub use position::{Position, Segment, SegmentId};
 pub use record::{Event, Kind, Record, RecordRef};
 pub use salvage::salvage;
 pub use stats::{Stats, SyncLatency};
+pub use under_way::Effort;
 pub use waiters::Durable;

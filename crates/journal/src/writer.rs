@@ -27,6 +27,7 @@ use crate::record::Record;
 use crate::recovery::{Recovered, byte_size};
 use crate::stats::{Counters, Stats};
 use crate::tail::{Batch, Tail};
+use crate::under_way::{Effort, UnderWay};
 use crate::waiters::{Durable, Watermark};
 use crate::{Options, Position, SegmentId, SyncMode};
 
@@ -56,6 +57,7 @@ pub(crate) struct Writer {
     recent: Mutex<Recent>,
     observers: Mutex<Vec<Observer>>,
     counters: Counters,
+    under_way: UnderWay,
 }
 
 struct Shared {
@@ -104,6 +106,7 @@ impl Writer {
             recent: Mutex::new(Recent::new(options.recent.as_usize())),
             observers: Mutex::default(),
             counters: Counters::default(),
+            under_way: UnderWay::default(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Writer {
         self.watermark.check()?;
         let _or_poison = OrPoison(&self.watermark);
         let Some(batch) = self.take() else { return Ok(()) };
+        let _under_way = self.under_way.begin(Effort::Write, &self.clock);
         let outcome = batch.chunks.iter().try_for_each(|(at, bytes)| {
             let id = SegmentId::holding(*at, self.segment_size.as_u64());
             let offset = at - id.base().as_u64();
@@ -179,6 +183,7 @@ impl Writer {
         let written = self.written.load(Ordering::Acquire);
         let began = self.clock.monotonic();
         let _or_poison = OrPoison(&self.watermark);
+        let _under_way = self.under_way.begin(Effort::Sync, &self.clock);
         if let Err(error) = self.driver.sync() {
             return Err(self.watermark.give_up(PoisonCause::Sync(error)));
         }
@@ -276,6 +281,10 @@ impl Writer {
 
     pub(crate) fn driver(&self) -> &dyn Driver {
         &*self.driver
+    }
+
+    pub(crate) fn under_way(&self) -> Option<(Effort, Duration)> {
+        self.under_way.longest(&self.clock)
     }
 
     pub(crate) fn observe(&self, observer: Observer) {

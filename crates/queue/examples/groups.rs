@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill_base::{AccountId, ByteSize, Chance, Clock, Region};
+use tidemill_base::{AccountId, ByteSize, Clock, Region};
 use tidemill_journal::{MemoryDriver, Options};
 use tidemill_queue::{
     Config, Content, Discipline, Engine, NewMessage, QueueId, QueueKey, Receive, SettingsChange,
@@ -112,7 +112,7 @@ impl Case {
 
 fn open(store: &MemoryDriver, clock: &Clock) -> Outcome<Engine> {
     let journal = Options { recent: ByteSize::mib(16), ..Options::default() };
-    let config = Config { journal, clock: clock.clone(), chance: Chance::system() };
+    let config = Config { journal, clock: clock.clone(), ..Config::default() };
     Ok(Engine::open(store.clone(), config)?)
 }
 

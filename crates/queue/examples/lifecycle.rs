@@ -9,7 +9,7 @@ use std::fs;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill_base::{AccountId, ByteSize, Chance, Clock, Region};
+use tidemill_base::{AccountId, ByteSize, Clock, Region};
 use tidemill_journal::{Driver, DriverError, Epoch, MemoryDriver, Options, SegmentId};
 use tidemill_queue::{
     Config, Content, Engine, NewMessage, QueueId, QueueKey, Receipt, Receive, SettingsChange, Tags,
@@ -31,7 +31,7 @@ async fn main() -> Outcome<()> {
 
 fn open(driver: impl Driver + 'static, clock: &Clock) -> Outcome<Engine> {
     let journal = Options { recent: ByteSize::mib(16), ..Options::default() };
-    let config = Config { journal, clock: clock.clone(), chance: Chance::system() };
+    let config = Config { journal, clock: clock.clone(), ..Config::default() };
     Ok(Engine::open(driver, config)?)
 }
 

@@ -5,6 +5,7 @@
 //! up to the records they rest on.
 
 mod administer;
+mod disk;
 mod housekeeping;
 mod look;
 mod messages;
@@ -18,15 +19,18 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use tidemill_base::{Chance, Clock};
-use tidemill_journal::{Journal, Options, Poisoned};
+use tidemill_base::{ByteSize, Chance, Clock};
+use tidemill_journal::{Journal, Options};
 use tokio::sync::{Notify, watch};
 
 use crate::key::{QueueId, QueueKey, ShardId};
 use crate::receipt::Secret;
 use crate::refusal::Failure;
 
+use disk::Disk;
+pub use disk::DiskMetrics;
 use housekeeping::House;
 pub use look::{Description, Metrics, QueueMetrics};
 use shard::Shard;
@@ -40,11 +44,21 @@ pub struct Config {
     pub clock: Clock,
     /// Makes ids and secrets.
     pub chance: Chance,
+    /// With less room than this on the disk, nothing is taken in: what is left is for deletions.
+    pub reserve: ByteSize,
+    /// How long the disk may take for a write or a sync before changes are refused.
+    pub patience: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { journal: Options::default(), clock: Clock::system(), chance: Chance::system() }
+        Self {
+            journal: Options::default(),
+            clock: Clock::system(),
+            chance: Chance::system(),
+            reserve: ByteSize::mib(256),
+            patience: Duration::from_secs(5),
+        }
     }
 }
 
@@ -76,6 +90,7 @@ struct Inner {
     stopped: watch::Sender<bool>,
     /// Held by whoever makes a checkpoint.
     housekeeping: Mutex<House>,
+    disk: Disk,
     /// Reads of messages whose bytes were damaged.
     damaged_reads: AtomicU64,
 }
@@ -90,11 +105,6 @@ impl Engine {
     /// stops: the requests under way end, and new ones are still served.
     pub fn end_waiting(&self) {
         self.0.stop_waiting();
-    }
-
-    /// Why nothing can be changed any more, if that is so: the disk failed.
-    pub fn failure(&self) -> Option<Failure> {
-        self.0.journal.is_poisoned().map(|cause| Failure::Poisoned(Poisoned(cause)))
     }
 
     /// Wakes every waiting receiver with an empty answer, makes a last checkpoint and closes the

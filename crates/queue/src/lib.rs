@@ -32,7 +32,7 @@ mod waiters;
 
 pub use codec::Unreadable;
 pub use commands::Created;
-pub use engine::{Config, Description, Engine, Metrics, QueueMetrics};
+pub use engine::{Config, Description, DiskMetrics, Engine, Metrics, QueueMetrics};
 pub use key::{QueueId, QueueKey, Sequence, ShardId};
 pub use message::{
     Attribute, AttributeValue, Content, Delivery, Digest, NewMessage, Peeked, Receive, Sent,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tidemill_journal::{OpenError as JournalOpenError, Poisoned};
+use tidemill_base::ByteSize;
+use tidemill_journal::{Effort, OpenError as JournalOpenError, Poisoned};
 
 use crate::codec::Unreadable;
 use crate::settings::SettingName;
@@ -78,9 +79,36 @@ pub enum Failure {
     /// The disk failed, and the journal accepts nothing more until it is opened again.
     #[error(transparent)]
     Poisoned(#[from] Poisoned),
+    /// The disk does not answer: this may end. Requests that came before wait for it.
+    #[error("the disk has not ended a {} for {lasts:.1?}", named(*.effort))]
+    Stalled {
+        /// What it was asked to do.
+        effort: Effort,
+        /// Since how long.
+        lasts: Duration,
+    },
+    /// The disk is nearly full: nothing is taken in. Deletions and receives go on.
+    #[error("the disk has {} MiB left, of which {reserve} are kept for deletions", mib(*.free))]
+    Full {
+        /// How much room there was when it was last looked at.
+        free: ByteSize,
+        /// How much of it is not for messages.
+        reserve: ByteSize,
+    },
     /// A checkpoint could not be stored.
     #[error("a checkpoint failed: {0}")]
     Checkpoint(String),
+}
+
+fn named(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Write => "write",
+        Effort::Sync => "sync",
+    }
+}
+
+fn mib(size: ByteSize) -> u64 {
+    size.as_u64() >> 20
 }
 
 /// Why a changing call was not done.

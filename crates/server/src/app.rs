@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tidemill_base::{Chance, Clock};
 use tidemill_identity::IdentityStore;
+use tidemill_journal::Faults;
 use tidemill_queue::Engine;
 use tidemill_services::Sqs;
 use tidemill_sign::KeyCache;
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) crowd: Crowd,
     pub(crate) budget: Budget,
+    /// What goes wrong with the disk, where tests may say so.
+    pub(crate) faults: Option<Faults>,
 }
 
 /// How many derived signing keys are kept: one a key, day, region and service.
@@ -56,7 +59,20 @@ impl App {
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
-        Self { settings, clock, chance, engine, sqs, identity, keys, metrics, crowd, budget }
+        let faults = None;
+        Self {
+            settings,
+            clock,
+            chance,
+            engine,
+            sqs,
+            identity,
+            keys,
+            metrics,
+            crowd,
+            budget,
+            faults,
+        }
     }
 
     /// Answers one request, whatever it is.

@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::app::{Answer, App, plain};
 use crate::body::{self, Whole};
-use crate::{peek, verify};
+use crate::{faults, metrics, peek, verify};
 
 const JSON: &str = "application/json";
 
@@ -29,9 +29,12 @@ pub(crate) fn looked_at(parts: &Parts, answer: impl FnOnce() -> Answer) -> Answe
 /// `GET /health`: 200 while everything is served, 503 with the reason when it is not.
 pub(crate) fn health(app: &App) -> Answer {
     let failed = app.engine.failure();
-    let status = if failed.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let (status, word) = match &failed {
+        None => (StatusCode::OK, "ok"),
+        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, metrics::word(failure)),
+    };
     let health = json!({
-        "status": if failed.is_none() { "ok" } else { "failed" },
+        "status": word,
         "reason": failed.map(|failure| failure.to_string()),
         "version": env!("CARGO_PKG_VERSION"),
         "open": !app.identity.has_credentials(),
@@ -65,7 +68,7 @@ pub(crate) async fn answer(app: &App, parts: Parts, incoming: Incoming) -> Answe
 
 async fn control(app: &App, parts: &Parts, incoming: Incoming) -> Result<Value, Refused> {
     let path = parts.uri.path();
-    let known = ["/_tidemill/clock", "/_tidemill/reset", "/_tidemill/peek"];
+    let known = ["/_tidemill/clock", "/_tidemill/reset", "/_tidemill/peek", "/_tidemill/faults"];
     if !known.contains(&path) {
         return Err(Refused(StatusCode::NOT_FOUND, format!("there is nothing at {path}")));
     }
@@ -92,6 +95,7 @@ async fn control(app: &App, parts: &Parts, incoming: Incoming) -> Result<Value, 
     match path {
         "/_tidemill/clock" => clock(app, &body),
         "/_tidemill/reset" => reset(app).await,
+        "/_tidemill/faults" => faults(app, &body),
         _ => {
             let asked = parse(&body)?;
             peek::peek(app, &principal, &asked).map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
@@ -118,6 +122,16 @@ fn clock(app: &App, body: &Bytes) -> Result<Value, Refused> {
     let now = app.clock.advance(span);
     let now = now.ok_or_else(|| Refused(StatusCode::CONFLICT, why.to_owned()))?;
     Ok(json!({ "now": now.as_millis() }))
+}
+
+/// `POST /_tidemill/faults`: a disk that fails.
+fn faults(app: &App, body: &Bytes) -> Result<Value, Refused> {
+    let Some(faults) = &app.faults else {
+        let why = "start the service with --allow-faults to make its disk fail";
+        return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));
+    };
+    faults::plan(faults, parse(body)?);
+    Ok(json!({}))
 }
 
 /// `POST /_tidemill/reset`: an empty service.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use tidemill_base::{Chance, Clock};
 use tidemill_identity::IdentityStore;
-use tidemill_journal::{FileDriver, Options};
+use tidemill_journal::{Faults, FaultyDriver, FileDriver, Options};
 use tidemill_queue::{Config, Engine};
 
 /// The journal of what belongs to the whole service: identities and settings.
@@ -28,15 +28,16 @@ pub(crate) fn open_identity(
         .with_context(|| format!("cannot open {}", folder.join(SYSTEM).display()))
 }
 
-/// Opens the queues that the folder holds.
+/// Opens the queues that the folder holds. With `faults`, the disk does as those say.
 pub(crate) fn open_engine(
     folder: &Path,
-    options: Options,
-    clock: &Clock,
-    chance: &Chance,
+    config: Config,
+    faults: Option<&Faults>,
 ) -> anyhow::Result<Engine> {
     let driver = FileDriver::new(folder.join(SHARD));
-    let config = Config { journal: options, clock: clock.clone(), chance: chance.clone() };
-    Engine::open(driver, config)
-        .with_context(|| format!("cannot open {}", folder.join(SHARD).display()))
+    let opened = match faults {
+        None => Engine::open(driver, config),
+        Some(faults) => Engine::open(FaultyDriver::new(driver, faults), config),
+    };
+    opened.with_context(|| format!("cannot open {}", folder.join(SHARD).display()))
 }

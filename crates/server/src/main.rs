@@ -12,6 +12,7 @@ mod client;
 mod control;
 mod crowd;
 mod data;
+mod faults;
 mod host;
 mod init;
 mod journey;

@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tidemill_api::SERVICES;
 use tidemill_base::Clock;
-use tidemill_queue::{Engine, QueueMetrics};
+use tidemill_queue::{DiskMetrics, Engine, Failure, QueueMetrics};
 use tidemill_wire::{Call, Service};
 
 use crate::budget::Budget;
@@ -184,6 +184,7 @@ impl Collector for Engines {
             gauges(&mut encoder, queues, name, help, value)?;
         }
         counters(&mut encoder, queues)?;
+        disk(&mut encoder, &metrics.disk)?;
         journal(&mut encoder, &metrics)
     }
 }
@@ -258,6 +259,51 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, queues: &[QueueMetrics]) -> fmt
             let account = queue.key.account.to_string();
             let counter = ConstCounter::new(count(queue));
             counter.encode(encoder.encode_family(&labels(&account, queue))?)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the disk, in a word.
+pub(crate) fn word(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Poisoned(_) | Failure::Checkpoint(_) => "failed",
+        Failure::Stalled { .. } => "stalled",
+        Failure::Full { .. } => "full",
+    }
+}
+
+/// Whether changes are refused and why, and what the disk has left.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn disk(encoder: &mut DescriptorEncoder<'_>, disk: &DiskMetrics) -> fmt::Result {
+    let help = "1 where changes are refused: the disk failed, is stalled, or is nearly full";
+    let mut refusing = encoder.encode_descriptor("disk_refusing", help, None, MetricType::Gauge)?;
+    let now = disk.failure.as_ref().map(word);
+    for reason in ["failed", "stalled", "full"] {
+        let gauge = ConstGauge::new(i64::from(now == Some(reason)));
+        gauge.encode(refusing.encode_family(&[("reason", reason)])?)?;
+    }
+    let gauges = [
+        (
+            "disk_free_bytes",
+            "Bytes that the disk has room for",
+            disk.free.map(|free| free.as_u64() as f64),
+        ),
+        (
+            "disk_reserve_bytes",
+            "Bytes of those that are kept for deletions",
+            Some(disk.reserve.as_u64() as f64),
+        ),
+        (
+            "disk_operation_under_way_seconds",
+            "How long the write or the sync has taken that is under way",
+            Some(disk.under_way.as_secs_f64()),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        if let Some(value) = value {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
     }
     Ok(())

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tidemill_base::{Chance, Clock, Timestamp};
-use tidemill_journal::Options;
+use tidemill_journal::{Faults, Options};
+use tidemill_queue::Config;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
@@ -77,9 +78,17 @@ fn open(settings: Settings) -> anyhow::Result<App> {
         );
     }
     let started = clock.monotonic();
-    let engine = data::open_engine(folder, options, &clock, &chance)?;
+    let faults = settings.allow_faults.then(Faults::none);
+    let config = Config {
+        journal: options,
+        clock: clock.clone(),
+        chance: chance.clone(),
+        reserve: settings.disk_reserve,
+        patience: settings.disk_patience,
+    };
+    let engine = data::open_engine(folder, config, faults.as_ref())?;
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
-    Ok(App::new(settings, clock, chance, engine, identity))
+    Ok(App { faults, ..App::new(settings, clock, chance, engine, identity) })
 }
 
 /// Waits for the signal to stop. A background task that ends by itself stops the service too,

@@ -129,6 +129,17 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "text")]
     pub(crate) recent_bodies: Option<ByteSize>,
 
+    /// What must stay free on the disk; with less, nothing is taken in, and only receives and
+    /// deletions go on [default: 256MiB]
+    #[arg(long, value_name = "SIZE", env = "TIDEMILL_DISK_RESERVE")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) disk_reserve: Option<ByteSize>,
+
+    /// How long the disk may take for a write or a sync before changes are refused [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_DISK_PATIENCE")]
+    #[serde(deserialize_with = "span_text")]
+    pub(crate) disk_patience: Option<Duration>,
+
     /// What is logged: error, warn, info, debug or trace, also by part, as in
     /// `info,tidemill_journal=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "TIDEMILL_LOG")]
@@ -147,6 +158,12 @@ pub(crate) struct Given {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
           env = "TIDEMILL_ALLOW_RESET")]
     pub(crate) allow_reset: Option<bool>,
+
+    /// Allow POST /_tidemill/faults, which makes the disk fail; for tests, only on loopback
+    /// [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          env = "TIDEMILL_ALLOW_FAULTS", hide = true)]
+    pub(crate) allow_faults: Option<bool>,
 }
 
 /// Takes, for each setting, the first that is given.
@@ -162,7 +179,8 @@ impl Given {
         first_given!(self, file: listen, data_dir, sync, tls_cert, tls_key, public_url,
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads,
-            recent_bodies, log, log_format, clock, allow_reset)
+            recent_bodies, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
+            allow_faults)
     }
 
     fn read(file: &Path) -> anyhow::Result<Self> {
@@ -201,10 +219,13 @@ pub(crate) struct Settings {
     pub(crate) shutdown_grace: Duration,
     pub(crate) threads: Option<usize>,
     pub(crate) recent_bodies: ByteSize,
+    pub(crate) disk_reserve: ByteSize,
+    pub(crate) disk_patience: Duration,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     pub(crate) clock: ClockKind,
     pub(crate) allow_reset: bool,
+    pub(crate) allow_faults: bool,
 }
 
 /// The data folder of whoever names no other.
@@ -238,10 +259,13 @@ impl Settings {
             shutdown_grace: given.shutdown_grace.unwrap_or(Duration::from_secs(25)),
             threads: given.threads,
             recent_bodies: given.recent_bodies.unwrap_or(ByteSize::mib(16)),
+            disk_reserve: given.disk_reserve.unwrap_or(ByteSize::mib(256)),
+            disk_patience: given.disk_patience.unwrap_or(Duration::from_secs(5)),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             log_format: given.log_format.unwrap_or(LogFormat::Auto),
             clock: given.clock.unwrap_or(ClockKind::System),
             allow_reset: given.allow_reset.unwrap_or(false),
+            allow_faults: given.allow_faults.unwrap_or(false),
         };
         settings.checked()
     }
@@ -253,6 +277,12 @@ impl Settings {
         }
         if !loopback && self.allow_reset {
             bail!("allow-reset serves only on loopback: listen on 127.0.0.1, or drop it");
+        }
+        if !loopback && self.allow_faults {
+            bail!("allow-faults serves only on loopback: listen on 127.0.0.1, or drop it");
+        }
+        if self.disk_patience.is_zero() {
+            bail!("disk-patience must be more than nothing: every sync takes a moment");
         }
         if self.threads == Some(0) {
             bail!("threads must be at least 1");

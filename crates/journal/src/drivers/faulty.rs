@@ -56,6 +56,8 @@ struct Plan {
     /// How many more changes succeed before all fail.
     life: Option<u64>,
     changes: u64,
+    /// How much space there is, in place of what the driver below says.
+    free: Option<ByteSize>,
     stalled: usize,
     resumed: bool,
 }
@@ -83,6 +85,11 @@ impl Faults {
     /// power had gone there.
     pub fn die_after(&self, changes: u64) {
         self.lock().life = Some(changes);
+    }
+
+    /// Has the driver say that so much space is left; `None` to have it tell the truth.
+    pub fn set_free(&self, free: Option<ByteSize>) {
+        self.lock().free = free;
     }
 
     /// How many changes (all but reads) were asked for so far.
@@ -242,5 +249,10 @@ impl<D: Driver> Driver for FaultyDriver<D> {
 
     fn used(&self) -> Result<ByteSize, DriverError> {
         self.inner.used()
+    }
+
+    fn free(&self) -> Result<Option<ByteSize>, DriverError> {
+        let said = self.faults.lock().free;
+        if said.is_some() { Ok(said) } else { self.inner.free() }
     }
 }

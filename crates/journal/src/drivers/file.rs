@@ -379,6 +379,12 @@ impl Driver for FileDriver {
         }
         Ok(ByteSize::bytes(blocks * BLOCK))
     }
+
+    fn free(&self) -> Outcome<Option<ByteSize>> {
+        let found = rustix::fs::statvfs(&self.dir);
+        let found = found.map_err(|error| during("look at", &self.dir)(error.into()))?;
+        Ok(Some(ByteSize::bytes(found.f_bavail.saturating_mul(found.f_frsize))))
+    }
 }
 
 /// Says what was being done to which file.

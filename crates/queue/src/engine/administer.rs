@@ -23,6 +23,7 @@ impl Engine {
         settings: SettingsChange,
         tags: Tags,
     ) -> Result<Created, Error> {
+        self.0.may_grow()?;
         let create = Create { key, settings, tags };
         let (created, upto) = {
             let mut shard = self.0.lock();
@@ -57,12 +58,14 @@ impl Engine {
 
     /// Removes a queue and every message in it. Receivers that wait there are told.
     pub async fn remove(&self, id: QueueId) -> Result<(), Error> {
+        self.0.may_change()?;
         let upto = self.0.remove(self.0.number(id)?)?;
         Ok(self.0.journal.durable_at(upto).await?)
     }
 
     /// Removes every queue and forgets that they were there: what is left is as good as new.
     pub async fn clear(&self) -> Result<(), Error> {
+        self.0.may_change()?;
         let numbers: Vec<_> =
             self.0.lock().machine.queues().map(|queue| queue.facts.number).collect();
         for number in numbers {
@@ -80,6 +83,7 @@ impl Engine {
         id: QueueId,
         command: impl FnOnce(QueueNumber) -> C,
     ) -> Result<(), Error> {
+        self.0.may_change()?;
         let number = self.0.number(id)?;
         let (upto, remains) = {
             let mut shard = self.0.lock();

@@ -22,7 +22,7 @@ use crate::refusal::{Error, Failure};
 
 /// A queue gets a new section when its first record that no section holds is this many segments
 /// behind the log's end: the price of a restart against that of sections.
-const SEGMENTS_BEHIND: u64 = 4;
+const SEGMENTS_BEHIND: usize = 4;
 /// And that many times the size of its last section: or a queue with a large backlog would write
 /// more sections than log.
 const SECTIONS_BEHIND: u64 = 2;
@@ -110,7 +110,7 @@ impl Inner {
 
     /// Makes new sections for the queues that need one. Says where each was taken.
     fn make_sections(&self, segments: &[Segment]) -> Result<Made, Failure> {
-        let Some(recent) = recent_from(segments) else { return Ok(Made::new()) };
+        let Some(recent) = self.recent_from(segments) else { return Ok(Made::new()) };
         let end = self.journal.end().as_u64();
         let is_behind = |coverage: &Coverage| {
             coverage.first.is_some_and(|first| {
@@ -215,7 +215,7 @@ impl Inner {
     /// Sealed segments, oldest first, that may be worth clearing: few live there, and the log
     /// that is replayed begins after them or soon will.
     fn nearly_empty(&self, segments: &[Segment], house: &House) -> Vec<Segment> {
-        let Some(recent) = recent_from(segments) else { return Vec::new() };
+        let Some(recent) = self.recent_from(segments) else { return Vec::new() };
         let mut moving = 0;
         let mut victims = Vec::new();
         for segment in segments {
@@ -309,13 +309,14 @@ impl Inner {
             Err(Error::Failed(failure)) => Err(failure),
         }
     }
-}
 
-/// Where the last few segments begin; what is older is worth some work.
-fn recent_from(segments: &[Segment]) -> Option<Position> {
-    let behind = usize::try_from(SEGMENTS_BEHIND).unwrap_or(usize::MAX);
-    let index = segments.len().checked_sub(behind)?;
-    segments.get(index).map(|segment| segment.range.start)
+    /// Where the last few segments begin; what is older is worth some work. Where space is short
+    /// everything but the last is: time is not.
+    fn recent_from(&self, segments: &[Segment]) -> Option<Position> {
+        let behind = if self.disk.is_short() { 1 } else { SEGMENTS_BEHIND };
+        let index = segments.len().checked_sub(behind)?;
+        segments.get(index).map(|segment| segment.range.start)
+    }
 }
 
 /// A number of things in memory, as the log counts.

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use tidemill_base::{AccountId, QueueName, Region, Timestamp};
 use tidemill_journal::Stats;
 
-use super::Engine;
 use super::receive::{once, renamed};
+use super::{DiskMetrics, Engine};
 use crate::key::{QueueId, QueueKey, Sequence};
 use crate::loose::Held;
 use crate::message::{Peeked, Standing};
@@ -59,6 +59,8 @@ pub struct Metrics {
     pub journal: Stats,
     /// How often a message could not be read because its bytes were damaged.
     pub damaged_reads: u64,
+    /// The disk, as it was last looked at.
+    pub disk: DiskMetrics,
 }
 
 impl Engine {
@@ -166,6 +168,7 @@ impl Engine {
             queues: numbers.into_iter().filter_map(of_queue).collect(),
             journal: self.0.journal.stats(),
             damaged_reads: self.0.damaged_reads.load(Ordering::Relaxed),
+            disk: self.0.disk_metrics(),
         }
     }
 }

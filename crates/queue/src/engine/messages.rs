@@ -28,6 +28,7 @@ impl Engine {
         id: QueueId,
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Sent>, Error> {
+        self.0.may_grow()?;
         let queue = self.0.number(id)?;
         let prepare = |message: &NewMessage| {
             let id = MessageId::random(&self.0.chance);
@@ -67,6 +68,7 @@ impl Engine {
         id: QueueId,
         receipts: &[Receipt],
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.0.may_change()?;
         let queue = self.0.number(id)?;
         let delete = Delete { queue, receipts: receipts.to_vec() };
         let committed = {
@@ -92,6 +94,7 @@ impl Engine {
         id: QueueId,
         changes: &[(Receipt, Duration)],
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.0.may_change()?;
         let queue = self.0.number(id)?;
         let change = ChangeVisibility { queue, changes: changes.to_vec() };
         let committed = {

@@ -88,6 +88,7 @@ impl Engine {
         destination: Option<QueueId>,
         per_second: Option<u32>,
     ) -> Result<MoveId, Error> {
+        self.0.may_change()?;
         let queue = self.0.number(source)?;
         let number = |id| self.0.number(id).map_err(|_| Refusal::NoSuchDestination);
         let destination = destination.map(number).transpose()?;
@@ -125,6 +126,7 @@ impl Engine {
     /// Stops a move: from now on it moves nothing. Returns how many messages it had moved; they
     /// stay where they went. Refuses with [`Refusal::NoSuchMove`] and [`Refusal::MoveIsOver`].
     pub async fn cancel_move(&self, id: MoveId) -> Result<u64, Error> {
+        self.0.may_change()?;
         let queue = self.0.number(id.queue).map_err(|_| Refusal::NoSuchMove)?;
         let end = EndMove { queue, number: id.number, status: MoveStatus::Cancelled };
         let ended = {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use tidemill_journal::{Driver, Event, Journal, Position};
 use tokio::sync::{Notify, watch};
 
+use super::disk::Disk;
 use super::shard::Shard;
 use super::{Config, Engine, Inner};
 use crate::commands::{DropLost, Found};
@@ -21,7 +22,8 @@ impl Engine {
     /// Blocks: reads the newest checkpoint and the records after it. [`Engine::run`] must be
     /// spawned for deadlines to pass; all else works without.
     pub fn open(driver: impl Driver + 'static, config: Config) -> Result<Self, OpenError> {
-        let Config { journal: options, clock, chance } = config;
+        let disk = Disk::new(&config);
+        let Config { journal: options, clock, chance, .. } = config;
         let mut machine = Machine::default();
         let journal = Journal::open(driver, options, |event| match event {
             Event::Section { name, at, bytes } => machine.fold_section(name, at, bytes),
@@ -47,9 +49,11 @@ impl Engine {
             segment_full: Notify::new(),
             stopped: watch::Sender::new(false),
             housekeeping: Mutex::default(),
+            disk,
             damaged_reads: AtomicU64::new(0),
         });
         inner.make_ready()?;
+        inner.look_at_disk();
         inner.listen();
         Ok(Self(inner))
     }
@@ -109,6 +113,7 @@ impl Inner {
                 let segment = segment_number(&inner.journal, durable);
                 if inner.segment.swap(segment, Ordering::Relaxed) != segment {
                     inner.segment_full.notify_one();
+                    inner.look_at_disk();
                 }
             }
         });

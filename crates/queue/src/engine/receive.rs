@@ -44,6 +44,7 @@ impl Engine {
     /// Dropping the future before it returns costs no message its place: whatever was about to
     /// be handed out is visible again. Refuses with [`Refusal::InFlightLimit`].
     pub async fn receive(&self, id: QueueId, ask: Receive) -> Result<Vec<Delivery>, Error> {
+        self.0.may_receive()?;
         let queue = self.0.number(id)?;
         let served = match self.0.begin_receive(queue, &ask)? {
             Begun::Served(served) => served,

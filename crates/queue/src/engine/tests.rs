@@ -85,7 +85,8 @@ impl Bench {
 
 fn open(driver: impl Driver + 'static, clock: &Clock) -> Engine {
     let journal = Options { segment_size: ByteSize::kib(64), ..Options::default() };
-    let config = Config { journal, clock: clock.clone(), chance: Chance::seeded(1) };
+    let config =
+        Config { journal, clock: clock.clone(), chance: Chance::seeded(1), ..Config::default() };
     Engine::open(driver, config).unwrap()
 }
 

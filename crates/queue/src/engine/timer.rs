@@ -6,11 +6,13 @@ use std::time::Duration;
 use tidemill_base::Timestamp;
 
 use super::moves::Next;
-use super::{Engine, Inner};
+use super::{Engine, Inner, disk};
 use crate::refusal::Failure;
 
 /// How long after a failure housekeeping is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How often the disk is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// The engine's background work, to be spawned once: deadlines, moves, and housekeeping each
@@ -26,6 +28,7 @@ impl Engine {
             () = keep_time(&self.0) => {}
             () = keep_house(&self.0) => {}
             () = keep_moving(&self.0) => {}
+            () = keep_watch(&self.0) => {}
         }
     }
 
@@ -67,6 +70,21 @@ async fn keep_house(inner: &Arc<Inner>) {
             }
             tokio::time::sleep(AGAIN).await;
         }
+    }
+}
+
+/// Looks at the disk now and then, and tells the log what becomes of it.
+async fn keep_watch(inner: &Arc<Inner>) {
+    let mut before = None;
+    loop {
+        let now = blocking(inner, |inner| {
+            inner.look_at_disk();
+            inner.disk_metrics().failure
+        });
+        let now = now.await;
+        disk::tell(before.as_ref(), now.as_ref());
+        before = now;
+        tokio::time::sleep(LOOK).await;
     }
 }
 

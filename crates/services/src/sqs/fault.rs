@@ -83,6 +83,15 @@ fn of_failure(failure: &Failure) -> Fault {
             &common::INTERNAL_FAILURE,
             "the disk failed; nothing more is accepted until the service is started again",
         ),
+        Failure::Stalled { .. } => Fault::new(
+            &common::UNAVAILABLE,
+            "the disk does not answer; no change is accepted until it does",
+        ),
+        Failure::Full { .. } => Fault::new(
+            &common::UNAVAILABLE,
+            "the disk is nearly full; nothing is taken in until there is room, and messages can \
+             still be received and deleted",
+        ),
         Failure::Checkpoint(_) => {
             Fault::new(&common::INTERNAL_FAILURE, "a checkpoint could not be stored")
         }

@@ -159,7 +159,7 @@ async fn a_damaged_body_is_counted_and_the_others_are_delivered() {
         segment_size: ByteSize::kib(64),
         ..Default::default()
     };
-    let config = Config { journal, clock, chance: Chance::seeded(1) };
+    let config = Config { journal, clock, chance: Chance::seeded(1), ..Config::default() };
     let engine = Engine::open(FaultyDriver::new(MemoryDriver::new(), &faults), config).unwrap();
     let queue = engine.create(key("a"), SettingsChange::default(), Tags::new()).await.unwrap().id;
     engine.send_batch(queue, vec![message("x"), message("y")]).await.unwrap();
