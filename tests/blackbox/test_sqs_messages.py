@@ -448,3 +448,38 @@ def test_a_noisy_group_waits_for_a_quiet_one(sqs, queue):
     send("quiet", 5)
     bodies = [message["Body"] for message in take(sqs, queue)]
     assert bodies[:5] == ["quiet"] * 5
+
+
+def fast_and_slow(shared, sqs, queue):
+    """Five slow messages are with a consumer for half a minute, and three more wait."""
+    for _ in range(8):
+        sqs.send_message(QueueUrl=queue, MessageBody="slow", MessageGroupId="slow")
+    slow = take(sqs, queue, MaxNumberOfMessages=5, VisibilityTimeout=3600)
+    shared.advance("30s")
+    return slow
+
+
+def test_a_group_of_few_slow_messages_waits_for_a_quiet_one(shared, sqs, queue):
+    fast_and_slow(shared, sqs, queue)
+    for tenant in range(4):
+        group = f"quick-{tenant}"
+        sqs.send_message(QueueUrl=queue, MessageBody=group, MessageGroupId=group)
+    sqs.send_message(QueueUrl=queue, MessageBody="none")
+    bodies = [message["Body"] for message in take(sqs, queue)]
+    assert bodies == [f"quick-{tenant}" for tenant in range(4)] + ["none"] + ["slow"] * 3
+
+
+def test_a_slow_group_is_quiet_once_others_have_worked_for_longer(shared, sqs, queue):
+    slow = fast_and_slow(shared, sqs, queue)
+    for message in slow:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    entries = [{"Id": str(n), "MessageBody": "x"} for n in range(10)]
+    for _ in range(2):
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    # They are more recent, and come first while the others are noisy.
+    others = take(sqs, queue, VisibilityTimeout=3600) + take(sqs, queue, VisibilityTimeout=3600)
+    assert {message["Body"] for message in others} == {"x"}
+    shared.advance("3m")
+    sqs.send_message(QueueUrl=queue, MessageBody="late")
+    bodies = [message["Body"] for message in take(sqs, queue)]
+    assert bodies == ["slow"] * 3 + ["late"]

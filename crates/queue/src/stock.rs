@@ -10,6 +10,7 @@ mod codec;
 mod fair;
 mod fifo;
 mod standard;
+mod work;
 
 use std::time::Duration;
 

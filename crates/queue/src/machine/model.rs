@@ -92,8 +92,10 @@ impl Rig {
     /// Time passes, and the disk goes on, for one queue.
     fn advance(&mut self, queue: Option<QueueNumber>) {
         self.machine.advance(queue, self.now, self.durable);
-        let now = self.now;
-        self.ponds.iter_mut().filter(|pond| Some(pond.number) == queue).for_each(|p| p.judge(now));
+        for pond in self.ponds.iter_mut().filter(|pond| Some(pond.number) == queue) {
+            let by_work = pond.judge(self.now);
+            self.seen.extend(by_work.then_some("a group noisy by its work alone"));
+        }
     }
 
     fn step(&mut self) {
@@ -237,6 +239,7 @@ fn the_machine_does_what_the_model_does() {
     let all = [
         "a dead letter",
         "a duplicate",
+        "a group noisy by its work alone",
         "a lapse",
         "a move",
         "a noisy group",

@@ -51,6 +51,11 @@ impl Arrivals {
             self.loose.insert(*held, now);
             self.fresh.pop_front();
         }
+        self.mature(now);
+    }
+
+    /// Makes visible what is due by `now`.
+    pub(super) fn mature(&mut self, now: Timestamp) {
         while self.loose.mature(now).is_some() {}
     }
 

@@ -2,10 +2,14 @@
 //! waits while others have something, however much of it is waiting.
 //!
 //! A group is *noisy* from when it has more than a tenth of all that is in flight, and at least 30
-//! messages of its own, until nothing of it waits any more or it was sent nothing for five minutes.
-//! The others are *quiet*; they, and messages of no group, always come first. Who is noisy is
-//! judged when the queue moves on, from what is recorded, and is not itself recorded: what a
-//! receive was given is.
+//! messages of its own, or has taken more than a tenth of recent work: until it has no more than a
+//! tenth of either, nothing of it waits any more, or it was sent nothing for five minutes. The
+//! others are *quiet*; they, and messages of no group, always come first. Who is noisy is judged
+//! when the queue moves on, from what is recorded, and is not itself recorded: what a receive was
+//! given is.
+//!
+//! Only few have to be looked at. A group's part of the work grows only while it has more than
+//! that part of what is in flight; and more than a tenth of anything at most nine can have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
@@ -14,15 +18,21 @@ use std::time::Duration;
 
 use tidemill_base::Timestamp;
 
+use super::work::{Shift, Work};
 use crate::groups::{GroupId, GroupPages, Groups};
 use crate::key::Sequence;
 use crate::loose::{Held, Loose};
 use crate::rows::{Row, Rows};
 
-/// A group with fewer in flight is quiet.
+/// A group with fewer in flight does not become noisy by their number.
 const NOISY_FROM: usize = 30;
-/// A group with at most this part of what is in flight is quiet.
-const SHARE_PERCENT: usize = 10;
+/// A group with at most this part of what is in flight, and of recent work, is quiet.
+const SHARE_PERCENT: u8 = 10;
+/// The work of a group that is no more is remembered if it is more than this part of all.
+const REMEMBERED_PERCENT: u8 = 1;
+/// Of so many that are remembered some are not worth it any more: fewer than a hundred can have
+/// more than a hundredth.
+const MOST_REMEMBERED: usize = 128;
 /// A noisy group that was sent nothing for so long is quiet.
 const QUIET_AFTER: Duration = Duration::from_mins(5);
 
@@ -43,6 +53,8 @@ pub(super) struct Share {
     /// How many of its messages were received before and are visible again.
     shown: usize,
     last_sent: Timestamp,
+    /// Up to when the group was last judged, or its messages in flight became more or fewer.
+    work: Work,
     is_noisy: bool,
 }
 
@@ -55,12 +67,19 @@ pub(super) struct Fair {
     /// The loose that are visible.
     shown: BTreeSet<(GroupId, Timestamp, Sequence)>,
     ready: BTreeSet<(Rank, GroupId)>,
-    /// Groups with [`NOISY_FROM`] or more in flight.
+    /// Groups with anything in flight.
     in_flight: BTreeSet<(usize, GroupId)>,
-    /// By when they were last sent something.
-    noisy: BTreeSet<(Timestamp, GroupId)>,
-    /// Noisy groups of which less waits than when they were last judged.
-    drained: BTreeSet<GroupId>,
+    /// The queue's own time and all its work, also that on messages of no group.
+    shift: Shift,
+    /// What groups did that are no more and may come again.
+    gone: BTreeMap<Arc<str>, Work>,
+    noisy: BTreeSet<GroupId>,
+    /// Groups that had more than their share of recent work when they were last judged.
+    busy: BTreeSet<GroupId>,
+    /// Groups to which something has happened since they were last judged.
+    touched: BTreeSet<GroupId>,
+    /// When all were last judged, and how many messages were in flight then.
+    judged: Option<(Timestamp, usize)>,
 }
 
 impl Rank {
@@ -81,8 +100,14 @@ impl Fair {
 
     /// The group of this name. It must not stay without messages.
     pub(super) fn declare(&mut self, name: &Arc<str>) -> GroupId {
-        let last_sent = Timestamp::EPOCH;
-        let begin = || Share { rank: None, shown: 0, last_sent, is_noisy: false };
+        let begin = || {
+            let mut work = self.gone.remove(name).unwrap_or_default();
+            work.settle(self.shift.moment(), 0);
+            if !work.exceeds(REMEMBERED_PERCENT, self.shift.all()) {
+                work = Work::none(self.shift.moment());
+            }
+            Share { rank: None, shown: 0, last_sent: Timestamp::EPOCH, work, is_noisy: false }
+        };
         self.groups.enter(name, begin)
     }
 
@@ -102,24 +127,38 @@ impl Fair {
     pub(super) fn restore(&mut self, id: GroupId, sent: Timestamp) {
         let group = self.groups.get_mut(id);
         group.members += 1;
-        let before = std::mem::replace(&mut group.own.last_sent, sent);
-        if group.own.is_noisy {
-            self.noisy.remove(&(before, id));
-            self.noisy.insert((sent, id));
-        }
+        group.own.last_sent = sent;
+        self.touched.insert(id);
     }
 
     /// A message is no more.
     pub(super) fn leave(&mut self, id: GroupId) {
         let group = self.groups.get_mut(id);
         group.members -= 1;
-        let (is_last, is_noisy) = (group.members == 0, group.own.is_noisy);
-        if is_last {
-            self.noisy.remove(&(self.groups.get(id).own.last_sent, id));
-            self.drained.remove(&id);
-            self.groups.remove(id);
-        } else if is_noisy {
-            self.drained.insert(id);
+        if group.members > 0 {
+            self.touched.insert(id);
+            return;
+        }
+        let mut work = group.own.work;
+        work.settle(self.shift.moment(), 0);
+        if work.exceeds(REMEMBERED_PERCENT, self.shift.all()) {
+            self.remember(id, work);
+        }
+        for set in [&mut self.noisy, &mut self.busy, &mut self.touched] {
+            set.remove(&id);
+        }
+        self.groups.remove(id);
+    }
+
+    /// A group ends that may come again. It must not be quiet then for having been away.
+    fn remember(&mut self, id: GroupId, work: Work) {
+        self.gone.insert(Arc::clone(&self.groups.get(id).name), work);
+        if self.gone.len() >= MOST_REMEMBERED {
+            let (moment, all) = (self.shift.moment(), self.shift.all());
+            self.gone.retain(|_, work| {
+                work.settle(moment, 0);
+                work.exceeds(REMEMBERED_PERCENT, all)
+            });
         }
     }
 
@@ -159,28 +198,35 @@ impl Fair {
 
     /// Somebody has a message.
     pub(super) fn fly(&mut self, id: GroupId) {
-        let before = self.groups.get(id).in_flight;
-        self.set_in_flight(id, before, before + 1);
-        if self.groups.get(id).own.is_noisy {
-            self.drained.insert(id);
-        }
+        self.set_in_flight(id, self.groups.get(id).in_flight + 1);
     }
 
     /// Somebody has it no more.
     pub(super) fn land(&mut self, id: GroupId) {
-        let before = self.groups.get(id).in_flight;
-        self.set_in_flight(id, before, before - 1);
+        self.set_in_flight(id, self.groups.get(id).in_flight - 1);
     }
 
-    fn set_in_flight(&mut self, id: GroupId, before: usize, after: usize) {
-        self.groups.get_mut(id).in_flight = after;
-        if before >= NOISY_FROM {
-            self.in_flight.remove(&(before, id));
-        }
-        if after >= NOISY_FROM {
+    fn set_in_flight(&mut self, id: GroupId, after: usize) {
+        let group = self.groups.get_mut(id);
+        group.own.work.settle(self.shift.moment(), group.in_flight);
+        let before = std::mem::replace(&mut group.in_flight, after);
+        self.in_flight.remove(&(before, id));
+        if after > 0 {
             self.in_flight.insert((after, id));
         }
+        self.touched.insert(id);
         self.rank(id);
+    }
+
+    /// The clock goes on to `to`, if it is not past that; so many messages of the queue were in
+    /// flight since it was last looked at.
+    pub(super) fn pass(&mut self, to: Timestamp, in_flight: usize) {
+        self.shift.pass(to, in_flight);
+    }
+
+    /// The clock shows `now`, be it that it went back.
+    pub(super) fn look(&mut self, now: Timestamp, in_flight: usize) {
+        self.shift.look(now, in_flight);
     }
 
     /// Finds a group its place again.
@@ -207,53 +253,58 @@ impl Fair {
 
     /// Judges who is noisy, when `total` messages are in flight.
     pub(super) fn judge(&mut self, now: Timestamp, total: usize) {
-        while let Some(id) = self.drained.pop_first() {
-            let group = self.groups.get(id);
-            if group.members == group.in_flight {
-                self.set_noisy(id, false);
-            }
+        let mut suspects = std::mem::take(&mut self.touched);
+        if self.judged.replace((now, total)) != Some((now, total)) {
+            suspects.extend(self.noisy.iter().chain(&self.busy));
+            let loud = self.in_flight.iter().rev();
+            let loud = loud.take_while(|(count, _)| is_too_much(*count, total));
+            suspects.extend(loud.map(|(_, id)| *id));
         }
-        while let Some((last_sent, id)) = self.noisy.first().copied()
-            && last_sent + QUIET_AFTER <= now
-        {
-            self.set_noisy(id, false);
+        for id in suspects {
+            self.judge_one(id, now, total);
         }
-        // At most nine have more than a tenth.
-        let mut louder = Vec::new();
-        for (count, id) in self.in_flight.iter().rev() {
-            if count * 100 <= total * SHARE_PERCENT {
-                break;
-            }
-            let group = self.groups.get(*id);
-            let is_active = group.own.last_sent + QUIET_AFTER > now;
-            if !group.own.is_noisy && is_active && group.members > group.in_flight {
-                louder.push(*id);
-            }
+    }
+
+    fn judge_one(&mut self, id: GroupId, now: Timestamp, total: usize) {
+        let all = self.shift.all();
+        let group = self.groups.get_mut(id);
+        group.own.work.settle(self.shift.moment(), group.in_flight);
+        let works = group.own.work.exceeds(SHARE_PERCENT, all);
+        let flies = is_too_much(group.in_flight, total);
+        let waits = group.members > group.in_flight;
+        let is_active = group.own.last_sent + QUIET_AFTER > now;
+        let begins = (flies && group.in_flight >= NOISY_FROM) || (works && all.is_enough());
+        let goes_on = group.own.is_noisy && (flies || works);
+        let is_noisy = waits && is_active && (begins || goes_on);
+        if works {
+            self.busy.insert(id);
+        } else {
+            self.busy.remove(&id);
         }
-        for id in louder {
-            self.set_noisy(id, true);
+        if is_noisy != group.own.is_noisy {
+            self.set_noisy(id, is_noisy);
         }
     }
 
     fn set_noisy(&mut self, id: GroupId, is_noisy: bool) {
-        let share = &mut self.groups.get_mut(id).own;
-        share.is_noisy = is_noisy;
-        let key = (share.last_sent, id);
+        self.groups.get_mut(id).own.is_noisy = is_noisy;
         if is_noisy {
-            self.noisy.insert(key);
+            self.noisy.insert(id);
         } else {
-            self.noisy.remove(&key);
+            self.noisy.remove(&id);
         }
         self.rank(id);
     }
 
-    /// Recovery's end: forgets who was noisy, and takes from `sent` when each was last sent
-    /// something: every message that has a group, in the order of sending.
+    /// Recovery's end: time begins, and with it work. Takes from `sent` when each group was last
+    /// sent something: every message that has a group, in the order of sending.
     pub(super) fn recovered(&mut self, sent: &BTreeMap<GroupId, Timestamp>) {
-        let noisy: Vec<_> = self.noisy.iter().map(|(_, id)| *id).collect();
-        for id in noisy {
+        for id in std::mem::take(&mut self.noisy) {
             self.set_noisy(id, false);
         }
+        self.shift = Shift::default();
+        self.touched.clear();
+        self.judged = None;
         for (id, sent) in sent {
             self.groups.get_mut(*id).own.last_sent = *sent;
         }
@@ -265,7 +316,7 @@ impl Fair {
 
     /// How many visible messages noisy groups have.
     pub(super) fn visible_noisy(&self) -> usize {
-        let groups = self.noisy.iter().map(|(_, id)| self.groups.get(*id));
+        let groups = self.noisy.iter().map(|id| self.groups.get(*id));
         groups.map(|group| group.chain.len() + group.own.shown).sum()
     }
 
@@ -285,6 +336,11 @@ impl Fair {
     pub(super) fn turns<'a>(&'a self, loose: &'a Loose) -> Turns<'a> {
         Turns { fair: self, loose, ready: self.ready.iter().peekable(), begun: Vec::new() }
     }
+}
+
+/// Whether so many are more than a group's share of what is in flight.
+fn is_too_much(count: usize, total: usize) -> bool {
+    count * 100 > total * usize::from(SHARE_PERCENT)
 }
 
 /// What a group has left.

@@ -78,6 +78,7 @@ impl Standard {
 
     pub(super) fn advance(&mut self, now: Timestamp, durable: Position) {
         self.now = now;
+        self.come_back();
         while let Some((entry, place)) = self.fresh.front().copied()
             && entry.position < durable
         {
@@ -95,18 +96,32 @@ impl Standard {
             self.delayed.pop();
             self.ripe.push(&entry);
         }
-        while let Some(held) = self.loose.mature(self.now) {
-            if let Some(group) = held.group {
+        self.arrivals.advance(self.now, durable);
+        if !self.fair.is_empty() {
+            self.fair.judge(self.now, self.in_flight());
+        }
+    }
+
+    /// What is due by now becomes visible: one after another, since each was in flight until it
+    /// was due, whenever somebody looks.
+    fn come_back(&mut self) {
+        while let Some(due) = self.next_due_loose().filter(|due| *due <= self.now) {
+            self.fair.pass(due, self.in_flight());
+            while let Some(held) = self.loose.mature(due) {
+                let Some(group) = held.group else { continue };
                 if held.receives > 0 {
                     self.fair.land(group);
                 }
                 self.fair.show(group, &held);
             }
+            self.arrivals.mature(due);
         }
-        self.arrivals.advance(self.now, durable);
-        if !self.fair.is_empty() {
-            self.fair.judge(self.now, self.in_flight());
-        }
+        self.fair.look(self.now, self.in_flight());
+    }
+
+    fn next_due_loose(&self) -> Option<Timestamp> {
+        let loose = [&self.loose, self.arrivals.loose()].into_iter().filter_map(Loose::next_due);
+        loose.min()
     }
 
     /// Begins to remember which groups are noisy.
@@ -181,8 +196,7 @@ impl Standard {
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let delayed = self.delayed.front().map(|entry| entry.available());
-        let loose = [&self.loose, self.arrivals.loose()].into_iter().filter_map(Loose::next_due);
-        delayed.into_iter().chain(loose).min()
+        delayed.into_iter().chain(self.next_due_loose()).min()
     }
 
     /// The first `max` visible messages, in the order of their turns. Those of noisy groups come

@@ -7,7 +7,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 impl Bench {
     /// Starts again, with a clock that shows an earlier time.
-    fn set_back(self, by: Duration) -> Self {
+    pub(super) fn set_back(self, by: Duration) -> Self {
         let clock = Clock::manual(self.clock.now() - by);
         drop(self.engine);
         let engine = open(self.store.clone(), &clock);

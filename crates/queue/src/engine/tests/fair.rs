@@ -17,6 +17,21 @@ async fn take_tens(bench: &Bench, queue: QueueId, times: usize) -> Vec<Delivery>
     taken
 }
 
+async fn delete(bench: &Bench, queue: QueueId, taken: &[Delivery]) {
+    let receipts: Vec<_> = taken.iter().map(|one| one.receipt).collect();
+    bench.engine.delete(queue, &receipts).await.unwrap();
+}
+
+/// Receives one after another and keeps them for an hour.
+async fn keep(bench: &Bench, queue: QueueId, count: usize) -> Vec<Delivery> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        let one = Receive { max: 1, visibility: Some(3600 * SECOND), ..Receive::default() };
+        taken.extend(bench.engine.receive(queue, one).await.unwrap());
+    }
+    taken
+}
+
 fn noisy(bench: &Bench, queue: QueueId) -> (usize, usize) {
     let counts = bench.engine.describe(queue).unwrap().counts;
     (counts.noisy_groups, counts.visible_quiet)
@@ -87,8 +102,8 @@ async fn a_noisy_group_is_quiet_again_once_nothing_of_it_waits() {
     send(&bench, queue, "one", 40).await;
     let taken = take_tens(&bench, queue, 3).await;
     assert_eq!(noisy(&bench, queue).0, 1);
-    let receipts: Vec<_> = taken.iter().map(|one| one.receipt).collect();
-    bench.engine.delete(queue, &receipts).await.unwrap();
+    bench.advance(SECOND);
+    delete(&bench, queue, &taken).await;
     // Deleting makes it hold less; it is noisy as long as there is a backlog.
     assert_eq!(noisy(&bench, queue), (1, 0));
     bench.take(queue, 10).await;
@@ -168,4 +183,135 @@ async fn a_purge_and_old_age_leave_no_group_behind() {
     assert_eq!((bench.counts(queue), noisy(&bench, queue)), ((0, 0, 0), (0, 0)));
     send(&bench, queue, "one", 1).await;
     assert_eq!(bodies(&bench.take(queue, 10).await), ["one"]);
+}
+
+#[tokio::test]
+async fn a_group_of_few_slow_messages_is_noisy_by_the_time_that_they_take() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    send(&bench, queue, "slow", 10).await;
+    let taken = keep(&bench, queue, 5).await;
+    // Before there was a minute of work in all, nobody can have too much of it.
+    bench.advance(Duration::from_millis(11_999));
+    assert_eq!(noisy(&bench, queue), (0, 5));
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(noisy(&bench, queue), (1, 0));
+    send(&bench, queue, "quick", 2).await;
+    bench.send(queue, &["none"]).await;
+    assert_eq!(bodies(&bench.take(queue, 4).await), ["quick", "quick", "none", "slow"]);
+    // What it did counts, also when nothing of it is in flight; but not once nothing waits.
+    delete(&bench, queue, &taken).await;
+    assert_eq!(noisy(&bench, queue), (1, 0));
+    bench.take(queue, 4).await;
+    assert_eq!(noisy(&bench, queue), (0, 0));
+    send(&bench, queue, "slow", 1).await;
+    assert_eq!(noisy(&bench, queue), (1, 0));
+}
+
+#[tokio::test]
+async fn a_tenth_of_the_work_is_nobodys_noise() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    send(&bench, queue, "one", 1).await;
+    keep(&bench, queue, 1).await;
+    bench.send(queue, &["x"; 9]).await;
+    let others = keep(&bench, queue, 9).await;
+    send(&bench, queue, "one", 1).await;
+    bench.advance(Duration::from_millis(299_999));
+    send(&bench, queue, "one", 1).await;
+    assert_eq!(noisy(&bench, queue), (0, 2));
+    delete(&bench, queue, &others[..1]).await;
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(noisy(&bench, queue), (1, 0));
+}
+
+#[tokio::test]
+async fn a_noisy_group_is_quiet_once_it_has_no_more_than_a_tenth_of_recent_work() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    send(&bench, queue, "slow", 6).await;
+    let taken = keep(&bench, queue, 5).await;
+    bench.advance(12 * SECOND);
+    delete(&bench, queue, &taken).await;
+    bench.send(queue, &["x"; 20]).await;
+    assert_eq!((keep(&bench, queue, 20).await.len(), noisy(&bench, queue)), (20, (1, 0)));
+    // A minute of its own; of the others, twenty seconds each second.
+    bench.advance(Duration::from_millis(26_999));
+    assert_eq!(noisy(&bench, queue), (1, 0));
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(noisy(&bench, queue), (0, 1));
+}
+
+#[tokio::test]
+async fn a_group_is_not_quiet_for_having_been_away() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    send(&bench, queue, "slow", 1).await;
+    bench.send(queue, &["x"]).await;
+    let taken = keep(&bench, queue, 2).await;
+    bench.advance(30 * SECOND);
+    delete(&bench, queue, &taken[..1]).await;
+    for _ in 0..500 {
+        send(&bench, queue, "quick", 1).await;
+        let quick = bench.take(queue, 1).await;
+        delete(&bench, queue, &quick).await;
+    }
+    send(&bench, queue, "slow", 1).await;
+    assert_eq!(noisy(&bench, queue), (1, 0));
+    delete(&bench, queue, &keep(&bench, queue, 1).await).await;
+    // Eight minutes later it did less than a hundredth of what there was to do.
+    bench.advance(480 * SECOND);
+    send(&bench, queue, "slow", 1).await;
+    assert_eq!(noisy(&bench, queue), (0, 1));
+}
+
+#[tokio::test]
+async fn groups_that_take_equally_long_are_served_by_turns() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    for group in ["one", "two", "three"] {
+        send(&bench, queue, group, 1).await;
+    }
+    keep(&bench, queue, 3).await;
+    for group in ["one", "two", "three"] {
+        send(&bench, queue, group, 3).await;
+    }
+    bench.advance(20 * SECOND);
+    assert_eq!(noisy(&bench, queue), (3, 0));
+    let order = bench.take(queue, 5).await;
+    assert_eq!(bodies(&order), ["one", "two", "three", "one", "two"]);
+}
+
+#[tokio::test]
+async fn what_is_visible_again_is_no_work_any_more() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    send(&bench, queue, "one", 2).await;
+    bench.take(queue, 1).await;
+    // It took thirty seconds. That nobody looks for another thirty makes it no minute.
+    bench.advance(59 * SECOND);
+    assert_eq!(noisy(&bench, queue), (0, 2));
+    assert_eq!(keep(&bench, queue, 2).await.len(), 2);
+    send(&bench, queue, "one", 1).await;
+    // At the minute 32 are halved; with two in flight, 22 seconds more make a minute of work.
+    bench.advance(22 * SECOND + Duration::from_millis(999));
+    assert_eq!(noisy(&bench, queue), (0, 1));
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(noisy(&bench, queue), (1, 0));
+}
+
+#[tokio::test]
+async fn a_restart_forgets_who_took_long_and_a_clock_that_went_back_hides_nobody() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    send(&bench, queue, "slow", 10).await;
+    keep(&bench, queue, 5).await;
+    bench.advance(60 * SECOND);
+    assert_eq!(noisy(&bench, queue), (1, 0));
+    let bench = bench.set_back(3600 * SECOND);
+    assert_eq!(noisy(&bench, queue), (0, 5));
+    bench.advance(Duration::from_millis(11_999));
+    assert_eq!(noisy(&bench, queue), (0, 5));
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(noisy(&bench, queue), (1, 0));
 }

@@ -96,6 +96,12 @@ pub(super) struct Pond {
     line: Vec<u64>,
     last_sent: BTreeMap<u64, Timestamp>,
     noisy: BTreeSet<u64>,
+    /// When the queue was last looked at, and for how long it has been.
+    looked: Option<Timestamp>,
+    millis: u64,
+    /// What there was in flight, times for how long: all, and that of each group that ever was.
+    all_work: u64,
+    work: BTreeMap<u64, u64>,
     scope: Scope,
 }
 
@@ -116,6 +122,10 @@ impl Pond {
             line: Vec::new(),
             last_sent: BTreeMap::new(),
             noisy: BTreeSet::new(),
+            looked: None,
+            millis: 0,
+            all_work: 0,
+            work: BTreeMap::new(),
         }
     }
 
@@ -138,6 +148,11 @@ impl Pond {
 
     pub(super) fn add(&mut self, message: Modelled) {
         if let Some(group) = message.group {
+            if !self.messages.iter().any(|other| other.group == Some(group))
+                && self.work_of(group) * 100 <= self.all_work
+            {
+                self.work.remove(&group);
+            }
             if !self.line.contains(&group) {
                 self.line.push(group);
             }
@@ -164,6 +179,16 @@ impl Pond {
         self.remembered.clear();
         self.asked.clear();
         self.forget_groups();
+        self.forget_work();
+    }
+
+    fn work_of(&self, group: u64) -> u64 {
+        self.work.get(&group).copied().unwrap_or_default()
+    }
+
+    fn forget_work(&mut self) {
+        (self.looked, self.millis, self.all_work) = (None, 0, 0);
+        self.work.clear();
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&Modelled) -> bool) {
@@ -289,29 +314,60 @@ impl Pond {
         chosen
     }
 
-    /// Who is noisy, each time that the queue moves on.
-    pub(super) fn judge(&mut self, now: Timestamp) {
-        if self.is_fifo() {
-            return;
+    /// Counts work up to now: from one time to the next at which something changes.
+    fn count_work(&mut self, now: Timestamp) {
+        let mut from = self.looked.replace(now).unwrap_or(now);
+        while from < now {
+            let minute = from + Duration::from_millis(60_000 - self.millis % 60_000);
+            let is_out = |m: &&Modelled| m.receives > 0 && m.due > from && m.came <= from;
+            let out: Vec<_> = self.messages.iter().filter(is_out).collect();
+            let next = out.iter().map(|message| message.due).min();
+            let next = next.into_iter().chain([minute, now]).min().unwrap();
+            let millis = next.as_millis() - from.as_millis();
+            for message in out {
+                self.all_work += millis;
+                if let Some(group) = message.group {
+                    *self.work.entry(group).or_default() += millis;
+                }
+            }
+            self.millis += millis;
+            if next == minute {
+                self.all_work /= 2;
+                self.work.values_mut().for_each(|work| *work /= 2);
+            }
+            from = next;
         }
+    }
+
+    /// Who is noisy, each time that the queue moves on. Says if one is so by its work alone.
+    pub(super) fn judge(&mut self, now: Timestamp) -> bool {
+        if self.is_fifo() {
+            return false;
+        }
+        self.count_work(now);
+        let mut by_work = false;
         let total = self.messages.iter().filter(|message| is_out(message, now)).count();
         for (group, last_sent) in &self.last_sent {
             let of_group = || self.messages.iter().filter(|m| m.group == Some(*group));
             let out = of_group().filter(|message| is_out(message, now)).count();
             let waits = of_group().count() > out;
-            let is_loud = out >= 30 && out * 10 > total;
-            let was_noisy = self.noisy.contains(group);
-            if waits && *last_sent + FIVE_MINUTES > now && (is_loud || was_noisy) {
-                self.noisy.insert(*group);
+            let (flies, works) = (out * 10 > total, self.work_of(*group) * 10 > self.all_work);
+            let by_number = flies && out >= 30;
+            let begins = by_number || works && self.all_work >= 60_000;
+            let goes_on = self.noisy.contains(group) && (flies || works);
+            if waits && *last_sent + FIVE_MINUTES > now && (begins || goes_on) {
+                by_work |= self.noisy.insert(*group) && !by_number;
             } else {
                 self.noisy.remove(group);
             }
         }
+        by_work
     }
 
     /// What a restart forgets.
     pub(super) fn restart(&mut self) {
         self.noisy.clear();
+        self.forget_work();
         for (group, sent) in &mut self.last_sent {
             let last = self.messages.iter().rfind(|message| message.group == Some(*group));
             *sent = last.unwrap().sent;
