@@ -50,7 +50,8 @@ impl Work {
         // A message is in flight for twelve hours at most.
         while in_flight > 0 && minute(self.upto.0) < minute(to.0) {
             let end = (minute(self.upto.0) + 1) * HALF_LIFE_MILLIS;
-            self.millis = (self.millis + (end - self.upto.0) * in_flight) / 2;
+            self.millis += (end - self.upto.0) * in_flight;
+            self.millis /= 2;
             self.upto = Moment(end);
         }
         let halvings = u32::try_from(minute(to.0) - minute(self.upto.0)).unwrap_or(u32::MAX);
