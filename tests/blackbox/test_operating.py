@@ -45,6 +45,21 @@ def test_settings_come_from_flags_over_environment_over_file(fresh, tmp_path, mo
     assert url.startswith("http://flag.example/")
 
 
+def test_a_key_that_names_no_account_is_of_the_one_that_was_set(fresh, tmp_path):
+    file = tmp_path / "tidemill.toml"
+    file.write_text("account = '123456789012'\n")
+    for flags in (["--account", "123456789012"], ["--config", str(file)]):
+        service = fresh(*flags).start()
+        sqs = service.client()
+        url = sqs.create_queue(QueueName="a")["QueueUrl"]
+        assert url == f"{service.url}/123456789012/a"
+        wanted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        assert wanted["Attributes"]["QueueArn"] == "arn:aws:sqs:us-east-1:123456789012:a"
+        assert service.client("sts").get_caller_identity()["Account"] == "123456789012"
+        other = service.client(key="000000000000").create_queue(QueueName="a")["QueueUrl"]
+        assert other == f"{service.url}/000000000000/a"
+
+
 def test_an_unknown_key_in_the_file_is_named(fresh, tmp_path):
     file = tmp_path / "tidemill.toml"
     file.write_text("lisen = '127.0.0.1:1'\n")
@@ -277,6 +292,8 @@ def test_a_tool_that_meets_no_service_or_another_says_so(shared, fresh):
         (["--max-body", "1KB"], "64MiB"),
         (["--header-timeout", "5"], "5sec"),
         (["--sync", "sometimes"], "durable"),
+        (["--account", "12345"], "an account id is twelve decimal digits"),
+        (["--account", "test"], "an account id is twelve decimal digits"),
         (["--tls-cert", "cert.pem"], "give both, or neither"),
         (["--tls-cert", "none.pem", "--tls-key", "none.pem"], "none.pem"),
         (["--config", "none.toml"], "cannot read the configuration file none.toml"),

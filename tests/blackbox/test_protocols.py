@@ -40,6 +40,16 @@ def text(tree, *path):
     return tree.findtext("/".join(NAMESPACE + name for name in path))
 
 
+def test_a_form_misses_an_id_by_the_name_that_forms_have(shared, queue):
+    action, kind = "ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatchRequestEntry"
+    one = {f"{kind}.1.Id": "a", f"{kind}.1.ReceiptHandle": "x", f"{kind}.2.ReceiptHandle": "x"}
+    for entries, number in ((one, 2), ({}, 1)):
+        status, tree = query(shared, Action=action, QueueUrl=queue, **entries)
+        assert (status, text(tree, "Error", "Code")) == (400, "MissingParameter")
+        told = f"The request must contain the parameter {kind}.{number}.Id."
+        assert text(tree, "Error", "Message") == told
+
+
 def test_an_old_client_takes_a_message_through_its_life_by_query(shared):
     parameters = {"Attribute.1.Name": "VisibilityTimeout", "Attribute.1.Value": "12"}
     status, tree = query(shared, Action="CreateQueue", QueueName="old", **parameters)

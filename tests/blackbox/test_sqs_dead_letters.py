@@ -264,3 +264,20 @@ def test_what_expires_becomes_a_dead_letter_if_a_tag_says_so(shared, sqs, make_q
     shared.advance("61s")
     assert [letter["Body"] for letter in letters(sqs, dead)] == [rescued]
     assert counts(sqs, dropped) == counts(sqs, rescued) == (0, 0, 0)
+
+
+def test_a_dead_letter_of_a_fifo_queue_is_known_by_its_own_id(sqs, make_queue):
+    fifo = {"FifoQueue": "true", "VisibilityTimeout": "0"}
+    dead = make_queue(".fifo", **fifo)
+    url = make_queue(".fifo", **policy(arn(dead)), **fifo)
+    same = {"MessageGroupId": "g", "MessageDeduplicationId": "same"}
+    first = sqs.send_message(QueueUrl=url, MessageBody="dead", **same)["MessageId"]
+    assert take(sqs, url) and not take(sqs, url)
+    # For five minutes it is still what was sent, wherever it is by now.
+    assert sqs.send_message(QueueUrl=url, MessageBody="again", **same)["MessageId"] == first
+    assert not take(sqs, url)
+    until(lambda: counts(sqs, dead) == (1, 0, 0), "it is a dead letter")
+    sqs.send_message(QueueUrl=dead, MessageBody="direct", **same)
+    found = take(sqs, dead, AttributeNames=["MessageDeduplicationId"])
+    ids = {m["Body"]: m["Attributes"]["MessageDeduplicationId"] for m in found}
+    assert ids == {"dead": first, "direct": "same"}

@@ -61,7 +61,7 @@ def test_a_batch_has_ten_different_entries(sqs, queue, operation):
     [
         ("SendMessageBatch", "SendMessageBatchRequestEntry"),
         ("DeleteMessageBatch", "DeleteMessageBatchRequestEntry"),
-        ("ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatchRequestEntry"),
+        ("ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatch"),
     ],
 )
 def test_an_entry_without_an_id_fails_the_batch(shared, queue, operation, kind):

@@ -221,6 +221,35 @@ def test_messages_are_gone_after_their_retention(shared, sqs):
     sqs.delete_queue(QueueUrl=url)
 
 
+@pytest.mark.parametrize(
+    "suffix, kind, group",
+    [
+        ("", {}, {}),
+        (
+            ".fifo",
+            {"FifoQueue": "true", "ContentBasedDeduplication": "true"},
+            {"MessageGroupId": "g"},
+        ),
+    ],
+)
+def test_what_is_out_when_it_grows_too_old_does_not_come_back(
+    shared, sqs, make_queue, suffix, kind, group
+):
+    url = make_queue(suffix, MessageRetentionPeriod="60", **kind)
+    sqs.send_message(QueueUrl=url, MessageBody="old", **group)
+    shared.advance("40s")
+    (old,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    shared.advance("20s")
+    assert counts(sqs, url) == (0, 0, 0)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=old["ReceiptHandle"])
+    shared.advance("20s")
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    # Nor does it keep its group locked.
+    sqs.send_message(QueueUrl=url, MessageBody="new", **group)
+    (new,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert new["Body"] == "new"
+
+
 def test_a_purge_empties_the_queue_and_the_next_must_wait(shared, sqs, queue):
     for delay in (0, 0, 30):
         sqs.send_message(QueueUrl=queue, MessageBody="x", DelaySeconds=delay)

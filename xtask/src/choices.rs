@@ -56,6 +56,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             ("DeleteMessageBatchRequestEntry", "ReceiptHandle"),
             ("SendMessageBatchRequestEntry", "MessageBody"),
             // Missed by other names than the model's.
+            ("ChangeMessageVisibilityBatchRequestEntry", "Id"),
             ("AddPermissionRequest", "AWSAccountIds"),
             ("AddPermissionRequest", "Actions"),
             ("MessageAttributeValue", "DataType"),

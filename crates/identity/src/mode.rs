@@ -22,10 +22,10 @@ impl Identity {
     }
 }
 
-/// The account that a caller is taken for in [`Mode::Open`]: the one that the key's id names with
-/// its twelve digits, or the default one.
-pub fn account_named_by(key_id: &str) -> AccountId {
-    key_id.parse().unwrap_or(AccountId::DEFAULT)
+/// The account that a caller is taken for in [`Mode::Open`] if the key's id names one, with its
+/// twelve digits.
+pub fn account_named_by(key_id: &str) -> Option<AccountId> {
+    key_id.parse().ok()
 }
 
 #[cfg(test)]
@@ -33,11 +33,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn twelve_digits_name_their_account_and_anything_else_the_default_one() {
-        assert_eq!(account_named_by("000000000042").as_u64(), 42);
-        assert_eq!(account_named_by("111122223333").as_u64(), 111_122_223_333);
+    fn twelve_digits_name_their_account_and_anything_else_names_none() {
+        assert_eq!(account_named_by("000000000042").map(AccountId::as_u64), Some(42));
+        assert_eq!(account_named_by("111122223333").map(AccountId::as_u64), Some(111_122_223_333));
         for other in ["", "test", "42", "AKIAIOSFODNN7EXAMPLE", "1111222233334"] {
-            assert_eq!(account_named_by(other), AccountId::DEFAULT, "{other:?}");
+            assert_eq!(account_named_by(other), None, "{other:?}");
         }
     }
 }

@@ -92,7 +92,7 @@ pub(crate) struct Init {
           default_value = crate::settings::DATA_DIR)]
     pub(crate) data_dir: PathBuf,
     /// Account whose root the key is: twelve digits
-    #[arg(long, value_name = "ACCOUNT", default_value_t = AccountId::DEFAULT)]
+    #[arg(long, value_name = "ID", env = "TIDEMILL_ACCOUNT", default_value_t = AccountId::DEFAULT)]
     pub(crate) account: AccountId,
     /// Print only the two `export` lines, for `eval`
     #[arg(long)]

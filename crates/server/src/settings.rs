@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
-use tidemill_base::ByteSize;
+use tidemill_base::{AccountId, ByteSize};
 use tidemill_journal::SyncMode;
 
 /// Which clock the service goes by.
@@ -51,6 +51,12 @@ pub(crate) struct Given {
     /// Folder that holds all the data; made if it is missing [default: tidemill-data]
     #[arg(long, short, value_name = "DIR", env = "TIDEMILL_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+
+    /// Account of whoever calls an open service with a key that names none: twelve digits
+    /// [default: 000000000000]
+    #[arg(long, value_name = "ID", env = "TIDEMILL_ACCOUNT")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) account: Option<AccountId>,
 
     /// When an answer may leave: `durable` (its data is on the disk) or `written` (the operating
     /// system has it: survives a crash of Tidemill, not of the machine) [default: durable]
@@ -176,7 +182,7 @@ macro_rules! first_given {
 impl Given {
     /// What was given here, and where nothing was, what was given there.
     fn or(self, file: Self) -> Self {
-        first_given!(self, file: listen, data_dir, sync, tls_cert, tls_key, public_url,
+        first_given!(self, file: listen, data_dir, account, sync, tls_cert, tls_key, public_url,
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads,
             recent_bodies, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
@@ -203,6 +209,8 @@ pub(crate) struct TlsFiles {
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    /// That of whoever names none.
+    pub(crate) account: AccountId,
     pub(crate) sync: SyncMode,
     pub(crate) tls: Option<TlsFiles>,
     /// Scheme and host.
@@ -245,6 +253,7 @@ impl Settings {
         let settings = Self {
             listen: given.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4566))),
             data_dir: given.data_dir.unwrap_or_else(|| DATA_DIR.into()),
+            account: given.account.unwrap_or(AccountId::DEFAULT),
             sync: given.sync.unwrap_or(SyncMode::Durable),
             tls,
             public_url: given.public_url.as_deref().map(checked_url).transpose()?,
@@ -373,6 +382,16 @@ mod tests {
     fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
         let error = file("lisen = '127.0.0.1:1'").unwrap_err().to_string();
         assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn an_account_has_twelve_digits() {
+        let given = file("account = '123456789012'").unwrap();
+        assert_eq!(given.account.map(AccountId::as_u64), Some(123_456_789_012));
+        for bad in ["12345678901", "1234567890123", "12345678901x", ""] {
+            let told = file(&format!("account = '{bad}'")).unwrap_err().to_string();
+            assert!(told.contains("an account id is twelve decimal digits"), "{told}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tidemill_base::AccountId;
 use tidemill_identity::account_named_by;
 use tidemill_services::Principal;
 use tidemill_sign::{Credential, Presented, Rejection, Request, Window};
@@ -18,7 +17,7 @@ pub(crate) fn principal(
     claimed: Option<&Credential>,
 ) -> Result<Principal, Fault> {
     if !app.identity.has_credentials() {
-        return Ok(anyone(claimed));
+        return Ok(anyone(app, claimed));
     }
     let service = Some(call.service.signing_name);
     match signer(app, request, service, skew(call.protocol)) {
@@ -99,7 +98,7 @@ fn refusal(rejection: &Rejection) -> Fault {
 /// whoever signs with a key of ours. An error is a sentence for a person.
 pub(crate) fn controller(app: &App, request: &Request<'_>) -> Result<Principal, String> {
     if !app.identity.has_credentials() {
-        return Ok(anyone(Credential::claimed(request).as_ref()));
+        return Ok(anyone(app, Credential::claimed(request).as_ref()));
     }
     signer(app, request, None, Window::QUERY_SKEW).map_err(|unverified| match unverified {
         Unverified::Unsigned => "sign the request with a key that `tidemill init` made".to_owned(),
@@ -110,8 +109,8 @@ pub(crate) fn controller(app: &App, request: &Request<'_>) -> Result<Principal, 
     })
 }
 
-/// Whoever calls an open service, in the account that the key names.
-fn anyone(claimed: Option<&Credential>) -> Principal {
-    let account = claimed.map(|credential| account_named_by(credential.key_id()));
-    Principal::Anyone(account.unwrap_or(AccountId::DEFAULT))
+/// Whoever calls an open service, in the account that the key names, or in that of all others.
+fn anyone(app: &App, claimed: Option<&Credential>) -> Principal {
+    let account = claimed.and_then(|credential| account_named_by(credential.key_id()));
+    Principal::Anyone(account.unwrap_or(app.settings.account))
 }

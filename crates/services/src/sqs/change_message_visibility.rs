@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tidemill_api::sqs::{
-    ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityBatchResult,
-    ChangeMessageVisibilityBatchResultEntry as Changed, ChangeMessageVisibilityRequest,
+    ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityBatchRequestEntry as Entry,
+    ChangeMessageVisibilityBatchResult, ChangeMessageVisibilityBatchResultEntry as Changed,
+    ChangeMessageVisibilityRequest,
 };
 use tidemill_queue::Receipt;
 use tidemill_wire::Fault;
@@ -14,6 +15,11 @@ use crate::context::Context;
 use super::by_receipt::{self, Entries};
 use super::receive_message::LONGEST_VISIBILITY;
 use super::{Sqs, batch, fault};
+
+/// What AWS calls the entries to clients of JSON.
+const KIND: &str = "ChangeMessageVisibilityBatch";
+/// What it calls them to clients of Query, and to all where one lacks its timeout.
+const QUERY_KIND: &str = "ChangeMessageVisibilityBatchRequestEntry";
 
 pub(super) async fn one(
     sqs: &Sqs,
@@ -33,17 +39,30 @@ pub(super) async fn batch(
 ) -> Result<ChangeMessageVisibilityBatchResult, Fault> {
     let (queue, _) = sqs.queue(cx, &request.queue_url)?;
     let given = batch::entries(cx, request.entries)?;
-    let ids = given.iter().map(|entry| entry.id.as_str());
-    batch::check("ChangeMessageVisibilityBatch", ids)?;
-    let entries = Entries::of((1..).zip(given).map(|(number, entry)| {
+    let ids = ids(cx, &given)?;
+    batch::check(KIND, ids.iter().map(String::as_str))?;
+    let entries = (1..).zip(ids.into_iter().zip(given));
+    let entries = Entries::of(entries.map(|(number, (id, entry))| {
         let handle = entry.receipt_handle.unwrap_or_default();
         let change = change_entry(number, &handle, entry.visibility_timeout);
-        (entry.id, handle, change)
+        (id, handle, change)
     }));
     let acted = sqs.engine.change_visibility(queue, &entries.readable).await;
     let (ids, failed) = entries.told(acted)?;
     let successful = ids.into_iter().map(|id| Changed { id }).collect();
     Ok(ChangeMessageVisibilityBatchResult { successful, failed })
+}
+
+/// The entries' ids. One that is missed goes by another name in each protocol; and a form without
+/// entries misses the first one's, where the other batches miss any entry at all.
+fn ids(cx: &Context<'_>, given: &[Entry]) -> Result<Vec<String>, Fault> {
+    let kind = if cx.speaks_query() { QUERY_KIND } else { KIND };
+    let missing = |number: usize| fault::missing_parameter(&format!("{kind}.{number}.Id"));
+    if given.is_empty() && cx.speaks_query() {
+        return Err(missing(1));
+    }
+    let ids = (1..).zip(given);
+    ids.map(|(number, entry)| entry.id.clone().ok_or_else(|| missing(number))).collect()
 }
 
 /// Reads what is to become of an entry's message. The model lets the time be left out; the entry
@@ -54,9 +73,7 @@ fn change_entry(
     seconds: Option<i32>,
 ) -> Result<(Receipt, Duration), Fault> {
     let seconds = seconds.ok_or_else(|| {
-        fault::missing_parameter(&format!(
-            "ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout"
-        ))
+        fault::missing_parameter(&format!("{QUERY_KIND}.{number}.VisibilityTimeout"))
     })?;
     let visibility = visibility(seconds, "VisibilityTimeout must be an integer")?;
     Ok((by_receipt::read(handle)?, visibility))

@@ -157,6 +157,10 @@ impl SystemWanted {
             }
             "AWSTraceHeader" => content.trace_header.clone(),
             "MessageGroupId" => content.group.clone(),
+            // A dead letter goes by its own id: two that were known by the same one are two.
+            "MessageDeduplicationId" if delivery.source.is_some() && self.fifo => {
+                Some(delivery.id.to_string())
+            }
             "MessageDeduplicationId" => content.deduplication.clone(),
             "DeadLetterQueueSourceArn" => {
                 delivery.source.as_ref().map(|source| QueueArn(source).to_string())
