@@ -1,7 +1,7 @@
 //! The drivers there are: files for servers, memory and faults for tests.
 
 mod faulty;
-mod file;
+pub(crate) mod file;
 mod memory;
 
 pub use faulty::{Fault, Faults, FaultyDriver, Operation};

@@ -9,6 +9,7 @@
 //! [`Journal::durable_at`] waits for. Later its segment is dead, and [`Journal::checkpoint`] lets
 //! it go.
 
+mod backup;
 mod check;
 mod checkpoint;
 mod driver;
@@ -35,6 +36,7 @@ mod under_way;
 mod waiters;
 mod writer;
 
+pub use backup::{BackupError, back_up};
 pub use check::{CheckError, Progress, Report, check};
 pub use checkpoint::Section;
 pub use driver::{Driver, DriverError, Epoch, Held};

@@ -1,6 +1,5 @@
 //! `tidemill check`: is the data whole? And with `--salvage`, what can be had of it.
 
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,6 +7,7 @@ use tidemill_journal::{CheckError, Progress, Report, check, salvage};
 
 use crate::cli::Check;
 use crate::data::JOURNALS;
+use crate::tools;
 
 /// Damaged.
 const DAMAGED: u8 = 1;
@@ -35,7 +35,7 @@ pub(crate) fn run(asked: &Check) -> ExitCode {
 /// Checks one journal, and says how it went in words and as an exit code.
 fn one(folder: &Path, mend: bool) -> u8 {
     let found = check(folder, show);
-    clear();
+    tools::progress_end();
     match found {
         Ok(report) if report.is_whole() => {
             println!("{}: whole; {}", folder.display(), counted(&report));
@@ -79,7 +79,7 @@ fn unknown(folder: &Path, error: &CheckError) -> u8 {
     UNKNOWN
 }
 
-fn counted(report: &Report) -> String {
+pub(crate) fn counted(report: &Report) -> String {
     let Report { segments, records, sections, lost, .. } = report;
     let given_up = match lost.len() {
         0 => String::new(),
@@ -97,15 +97,7 @@ fn tell_damage(report: &Report) {
     }
 }
 
-/// A line that is written over, on a terminal only.
 fn show(progress: Progress) {
-    if io::stderr().is_terminal() {
-        eprint!("\rchecked {} of {}\x1b[K", progress.done, progress.total);
-    }
-}
-
-fn clear() {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K");
-    }
+    let text = format!("checked {} of {}", progress.done, progress.total);
+    tools::progress(&format!("{text}\x1b[K"));
 }

@@ -44,6 +44,14 @@ pub(crate) enum Command {
     /// is given. The service must not be running on the folder. Exit code: 0 whole, 1 damaged,
     /// 2 could not be checked.
     Check(Check),
+    /// Copy the data of a service, while it runs or not, to a folder that it opens as its own
+    ///
+    /// The copy holds at least what was acknowledged before, and is read whole before it gets its
+    /// name. The service is not asked and goes on meanwhile. What is at DEST is never overwritten.
+    /// An interrupted copy is called DEST.unfinished, and can be removed.
+    ///
+    /// To restore: stop the service, and start it on the copy, or on a copy of that.
+    Backup(Backup),
     /// Send messages to a queue
     Send(Send),
     /// Receive messages from a queue
@@ -107,6 +115,16 @@ pub(crate) struct Check {
     /// Copy what is damaged aside, mark it as lost, and leave a folder that opens
     #[arg(long)]
     pub(crate) salvage: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Backup {
+    /// The data folder
+    #[arg(value_name = "DATA_DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// The folder to make
+    #[arg(value_name = "DEST")]
+    pub(crate) to: PathBuf,
 }
 
 /// Where the service is, and as whom to speak to it.

@@ -3,6 +3,7 @@
 //! This crate is the top floor: sockets, the request's journey, settings and the command line.
 
 mod app;
+mod backup;
 mod bench;
 mod body;
 mod budget;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         }
         Command::Init(init) => init::run(&init),
         Command::Check(check) => return check::run(&check),
+        Command::Backup(backup) => backup::run(&backup),
         Command::Send(send) => tools::send(&send),
         Command::Receive(receive) => tools::receive(&receive),
         Command::Peek(peek) => tools::peek(&peek),

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidemill_base::ByteSize;
 
 use crate::SegmentId;
+use crate::backup::links;
 use crate::driver::{Driver, DriverError, Epoch, Held};
 
 /// How many discarded segments wait to be used again.
@@ -120,8 +121,9 @@ impl FileDriver {
         Ok(Epoch(epoch))
     }
 
-    /// Puts away what a crash left: half-written blobs, and too many spares.
+    /// Puts away what a crash left: a backup's links, half-written blobs, and too many spares.
     fn tidy(&self) -> Outcome<()> {
+        links::drop_stale(&self.dir)?;
         let blobs = self.dir.join("checkpoint");
         for name in names(&blobs)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
             let path = blobs.join(name);
@@ -311,7 +313,10 @@ impl Driver for FileDriver {
             state.dirty.remove(&id);
             state.names_changed = true;
         }
-        if names(&spares)?.len() < SPARES {
+        let is_linked = links::is_linked(&path)?;
+        if is_linked {
+            links::drop_stale(&self.dir)?;
+        } else if names(&spares)?.len() < SPARES {
             return fs::rename(&path, spares.join(id.file_name())).map_err(during("move", &path));
         }
         fs::remove_file(&path).map_err(during("delete", &path))
@@ -388,7 +393,10 @@ impl Driver for FileDriver {
 }
 
 /// Says what was being done to which file.
-fn during<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> DriverError + use<'a> {
+pub(crate) fn during<'a>(
+    doing: &'a str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> DriverError + use<'a> {
     move |error| DriverError::io(format!("{doing} {}", path.display()), error)
 }
 
@@ -396,7 +404,7 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-fn make_dir(dir: &Path) -> Outcome<()> {
+pub(crate) fn make_dir(dir: &Path) -> Outcome<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -405,12 +413,12 @@ fn make_dir(dir: &Path) -> Outcome<()> {
     dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
 }
 
-fn sync_dir(dir: &Path) -> Outcome<()> {
+pub(crate) fn sync_dir(dir: &Path) -> Outcome<()> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(during("sync", dir))
 }
 
 /// The names of the files in a directory, in order.
-fn names(dir: &Path) -> Outcome<Vec<String>> {
+pub(crate) fn names(dir: &Path) -> Outcome<Vec<String>> {
     let entries = fs::read_dir(dir).map_err(during("list", dir))?;
     let mut names = Vec::new();
     for entry in entries {
@@ -422,7 +430,7 @@ fn names(dir: &Path) -> Outcome<Vec<String>> {
 }
 
 /// Puts a file in place of one that may exist: the old or the new one survives, never a mixture.
-fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {
+pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {
     let (path, unfinished) = (dir.join(name), unfinished(dir, name));
     let file = write_unfinished(dir, name, bytes)?;
     file.sync_all().map_err(during("sync", &unfinished))?;
