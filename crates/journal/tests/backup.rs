@@ -157,9 +157,9 @@ fn nothing_is_overwritten_and_nothing_half_done_stays() {
 fn a_segment_that_is_being_copied_is_not_used_again_and_one_that_was_is_let_go() {
     let dir = tempfile::tempdir().unwrap();
     let journal = some(dir.path());
-    fs::read_dir(dir.path().join("log/spare")).unwrap().for_each(|spare| {
+    for spare in fs::read_dir(dir.path().join("log/spare")).unwrap() {
         fs::remove_file(spare.unwrap().path()).unwrap();
-    });
+    }
     // As a backup leaves it that is killed, or under way.
     let links = dir.path().join("log/backup");
     fs::create_dir(&links).unwrap();

@@ -38,7 +38,7 @@ pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answe
         Ok(reply) => (reply, OK),
         Err(refused) => {
             let name = refused.fault.error.name;
-            report(&refused.fault, call.as_ref(), &id);
+            report(app, &refused.fault, call.as_ref(), &id);
             let Unidentified { protocol, service, fault } = refused;
             (encode_fault(protocol, service, &fault, &id), name)
         }
@@ -132,10 +132,11 @@ fn unread(head: &Head<'_>, fault: Fault) -> Unidentified {
     }
 }
 
-fn report(fault: &Fault, call: Option<&Call>, id: &str) {
+fn report(app: &App, fault: &Fault, call: Option<&Call>, id: &str) {
     let operation = call.map_or("none", |call| call.operation.name);
     let (code, message) = (fault.error.name, &*fault.message);
-    if fault.error.sender {
+    // What is wrong with the disk is told once: a line a request would only fill it further.
+    if fault.error.sender || app.engine.failure().is_some() {
         debug!(request = id, operation, code, message, "refused");
     } else {
         error!(request = id, operation, code, message, "failed");

@@ -4,6 +4,7 @@
 mod administration;
 mod clock;
 mod dead_letters;
+mod disk;
 mod fair;
 mod fifo;
 mod fifo_dead_letters;
