@@ -11,7 +11,7 @@ use crate::frame::{self, Codec, in_memory};
 use crate::root::{self, BadBlob, COPY, ROOT, Root};
 use crate::scan::{Scan, ScanError, Survey, load};
 use crate::section;
-use crate::{Event, Options, Position, SegmentId, SyncMode};
+use crate::{Event, Options, Position, SegmentId};
 
 /// The sizes that a segment may have, in bytes.
 pub(crate) const SEGMENT_SIZES: RangeInclusive<u64> = 1 << 10..=1 << 30;
@@ -55,9 +55,7 @@ pub(crate) fn recover<E>(
         return Err(OpenError::MissingSegment(missing));
     }
     let segments = cut(driver, &root, &survey, present)?;
-    if options.sync == SyncMode::Durable {
-        write_again(driver, &root, survey.synced..survey.tail)?;
-    }
+    write_again(driver, &root, survey.synced..survey.tail)?;
     // What the last process only wrote counts from here on, so it must not be lost any more.
     driver.sync()?;
     Ok(Recovered { epoch, root, tail: survey.tail, segments })

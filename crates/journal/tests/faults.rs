@@ -10,7 +10,7 @@ use common::{open, options, push, try_open};
 use tidemill_base::ByteSize;
 use tidemill_journal::{
     CheckpointError, Fault, Faults, FaultyDriver, Journal, Keep, Kind, MemoryDriver, Operation,
-    Options, PoisonCause, ReadError,
+    Options, PoisonCause, Position, ReadError, SyncMode,
 };
 
 fn faulty(memory: &MemoryDriver, faults: &Faults, options: Options) -> Journal {
@@ -156,4 +156,24 @@ fn what_a_failed_sync_gave_up_is_written_again_before_it_counts() {
     // What this journal showed as durable must survive the machine.
     memory.crash(&Keep::Synced);
     assert_eq!(open(&memory, options()).1.records, expected);
+}
+
+#[test]
+fn what_was_given_up_is_written_again_where_nobody_waits_for_syncs_either() {
+    let (memory, faults) = (MemoryDriver::new(), Faults::none());
+    let relaxed = || Options { sync: SyncMode::Written, ..options() };
+    let journal = faulty(&memory, &faults, relaxed());
+    let expected: Vec<_> = (0..9_u8).flat_map(|n| push(&journal, &[vec![n; 900]])).collect();
+    journal.wait_durable(journal.end()).unwrap();
+    faults.plan(Operation::Sync, 0, Fault::Error);
+    assert!(journal.put_section("state", journal.end(), b"").is_err());
+    memory.give_up_unsynced();
+    memory.crash(&Keep::Written);
+    let (journal, _) = open(&memory, relaxed());
+    // A checkpoint says up to where the log was durable: that must not be gone, or what is left
+    // would count as damaged.
+    journal.put_section("state", journal.end(), b"").unwrap();
+    journal.checkpoint(Position::ZERO, &[], &[]).unwrap();
+    memory.crash(&Keep::Synced);
+    assert_eq!(open(&memory, relaxed()).1.records, expected);
 }
