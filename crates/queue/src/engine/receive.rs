@@ -140,6 +140,11 @@ impl Inner {
             committed => committed?,
         };
         if !taken.is_empty() || !may_wait {
+            // What was given again may be visible sooner than it was to be, or at once.
+            let others_wait = !shard.machine.queue(queue)?.memory.waiters.is_empty();
+            if others_wait && !taken.is_empty() {
+                self.attend(&mut shard, queue);
+            }
             let queue = shard.machine.queue_mut(queue)?;
             let tally = &mut queue.memory.tally;
             tally.empty_receives += u64::from(taken.is_empty());

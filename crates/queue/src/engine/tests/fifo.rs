@@ -236,6 +236,31 @@ async fn a_receive_that_is_asked_again_gives_the_same_again() {
 }
 
 #[tokio::test]
+async fn who_waits_is_served_when_a_receive_that_was_asked_again_ends_sooner() {
+    let bench = Bench::new();
+    let queue = bench.queue_with("a.fifo", fifo()).await;
+    send(&bench, queue, &["a1"]).await;
+    bench.engine.receive(queue, attempt("x")).await.unwrap();
+    let ask = waiting(1, 20 * SECOND);
+    let mut waiter = Box::pin(bench.engine.receive(queue, ask.clone()));
+    assert!(poll(&mut waiter).is_pending());
+    let short = Receive { visibility: Some(3 * SECOND), ..attempt("x") };
+    assert_eq!(bodies(&bench.engine.receive(queue, short).await.unwrap()), ["a1"]);
+    bench.advance(3 * SECOND);
+    // Nobody but the clock moved anything.
+    assert_eq!(bench.engine.0.lock().replies.len(), 0);
+    assert_eq!(bodies(&waiter.await.unwrap()), ["a1"]);
+    bench.advance(MINUTE);
+    let again = Receive { visibility: Some(Duration::ZERO), ..attempt("y") };
+    let short = Receive { visibility: Some(SECOND), ..attempt("y") };
+    bench.engine.receive(queue, short).await.unwrap();
+    let mut waiter = Box::pin(bench.engine.receive(queue, ask));
+    assert!(poll(&mut waiter).is_pending());
+    bench.engine.receive(queue, again).await.unwrap();
+    assert_eq!(bodies(&waiter.await.unwrap()), ["a1"]);
+}
+
+#[tokio::test]
 async fn a_receive_is_not_given_again_once_anything_happened_to_its_messages() {
     let bench = Bench::new();
     let queue = bench.queue_with("a.fifo", fifo()).await;
