@@ -32,7 +32,8 @@ struct Handle {
     /// The sync thread, until somebody has waited for its end. Held while waiting, so that whoever
     /// else closes waits too.
     thread: Mutex<Option<JoinHandle<()>>>,
-    thread_id: ThreadId,
+    /// `None` where a hand does its work.
+    thread_id: Option<ThreadId>,
 }
 
 impl Journal {
@@ -57,10 +58,17 @@ impl Journal {
         };
         let segment_size = recovered.root.segment_size;
         let checkpoints = Arc::new(Checkpoints::new(recovered.root.clone()));
+        let hand = options.hand.clone();
         let writer = Arc::new(Writer::new(driver, options, recovered));
-        let thread =
-            Arc::clone(&writer).spawn(Arc::clone(&checkpoints)).map_err(OpenError::Thread)?;
-        let (thread_id, thread) = (thread.thread().id(), Mutex::new(Some(thread)));
+        let thread = if let Some(hand) = hand {
+            hand.hold(&writer, &checkpoints);
+            None
+        } else {
+            let spawned = Arc::clone(&writer).spawn(Arc::clone(&checkpoints));
+            Some(spawned.map_err(OpenError::Thread)?)
+        };
+        let thread_id = thread.as_ref().map(|thread| thread.thread().id());
+        let thread = Mutex::new(thread);
         Ok(Self(Arc::new(Handle { writer, checkpoints, segment_size, thread, thread_id })))
     }
 
@@ -90,7 +98,7 @@ impl Journal {
 
     /// As [`Journal::durable_at`], but blocks the thread.
     pub fn wait_durable(&self, upto: Position) -> Result<(), Poisoned> {
-        self.durable_at(upto).wait()
+        self.0.writer.wait_durable(upto)
     }
 
     /// Up to where the log is durable.
@@ -216,9 +224,11 @@ impl std::fmt::Debug for Journal {
 impl Handle {
     fn close(&self) -> Result<(), Poisoned> {
         self.writer.stop();
-        if std::thread::current().id() == self.thread_id {
+        match self.thread_id {
+            None => self.writer.end_by_hand(&self.checkpoints),
             // An observer dropped the last clone. The thread ends after it.
-            return Ok(());
+            Some(id) if id == std::thread::current().id() => return Ok(()),
+            Some(_) => {}
         }
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tidemill_base::{ByteSize, Chance, Clock};
 
+use crate::hand::Hand;
+
 /// What must have happened to a record before it counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncMode {
@@ -61,6 +63,9 @@ pub struct Options {
     pub clock: Clock,
     /// Salts a new journal's checksums.
     pub chance: Chance,
+    /// Has no thread write and sync, but whoever holds this: for a simulation, in which all that
+    /// happens is one thread's choice.
+    pub hand: Option<Hand>,
 }
 
 impl Default for Options {
@@ -73,6 +78,7 @@ impl Default for Options {
             linger: Duration::from_millis(50),
             clock: Clock::system(),
             chance: Chance::system(),
+            hand: None,
         }
     }
 }

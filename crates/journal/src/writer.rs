@@ -20,6 +20,7 @@ use crate::driver::Driver;
 use crate::error::{PoisonCause, Poisoned, ReadError};
 use crate::frame::Codec;
 use crate::group::{Appended, Group};
+use crate::hand::Hand;
 use crate::pace::Pace;
 use crate::read;
 use crate::recent::Recent;
@@ -42,6 +43,8 @@ pub(crate) struct Writer {
     max_pending: usize,
     linger: Duration,
     clock: Clock,
+    /// Does the sync thread's work, if there is none.
+    hand: Option<Hand>,
     shared: Mutex<Shared>,
     /// Wakes the sync thread. Told only when it rests.
     work: Condvar,
@@ -97,6 +100,7 @@ impl Writer {
             max_pending: options.max_pending.as_usize(),
             linger: options.linger,
             clock: options.clock,
+            hand: options.hand,
             shared: Mutex::new(shared),
             work: Condvar::new(),
             writing: Mutex::new(()),
@@ -194,8 +198,20 @@ impl Writer {
 
     /// Waits until the watermark has reached `upto` and it would survive the machine in any mode.
     pub(crate) fn make_durable(&self, upto: u64) -> Result<(), Poisoned> {
-        self.durable_at(Position::from_u64(upto)).wait()?;
+        self.wait_durable(Position::from_u64(upto))?;
         self.sync(upto)
+    }
+
+    /// Waits by blocking the thread, or by doing what it waits for where there is no sync thread.
+    pub(crate) fn wait_durable(&self, upto: Position) -> Result<(), Poisoned> {
+        if let Some(hand) = &self.hand {
+            while self.watermark.durable() < upto.as_u64() {
+                self.watermark.check()?;
+                hand.round();
+            }
+            return Ok(());
+        }
+        self.durable_at(upto).wait()
     }
 
     pub(crate) fn durable_at(&self, upto: Position) -> Durable {
@@ -336,31 +352,47 @@ impl Writer {
     /// The sync thread: until it is told to stop, or may not go on.
     fn run(&self, checkpoints: &Checkpoints) {
         let mut pace = Pace::default();
-        loop {
+        while self.watermark.poison().is_none() {
             let stop = self.rest();
-            if self.watermark.poison().is_some() {
-                return;
-            }
-            let end = self.close_batch(&mut pace);
-            let began = self.clock.monotonic();
-            let done = match self.mode {
-                SyncMode::Written if !stop => self.write(end),
-                _ => self.sync(end),
-            };
-            if done.is_err() {
-                return;
-            }
-            pace.synced(self.clock.monotonic().saturating_sub(began), self.shared().waiting);
-            self.advance();
-            if stop {
-                let cause = match checkpoints.sign_off(self) {
-                    Ok(()) => PoisonCause::Closed,
-                    Err(error) => PoisonCause::Write(error),
-                };
-                self.watermark.give_up(cause);
-                return;
-            }
+            self.round(stop, checkpoints, &mut pace);
         }
+    }
+
+    /// Makes what has gathered durable, and tells those who wait. When it is to stop, accepts
+    /// nothing more.
+    fn round(&self, stop: bool, checkpoints: &Checkpoints, pace: &mut Pace) {
+        if self.watermark.poison().is_some() {
+            return;
+        }
+        let end = self.close_batch(pace);
+        let began = self.clock.monotonic();
+        let done = match self.mode {
+            SyncMode::Written if !stop => self.write(end),
+            _ => self.sync(end),
+        };
+        if done.is_err() {
+            return;
+        }
+        pace.synced(self.clock.monotonic().saturating_sub(began), self.shared().waiting);
+        self.advance();
+        if stop {
+            let cause = match checkpoints.sign_off(self) {
+                Ok(()) => PoisonCause::Closed,
+                Err(error) => PoisonCause::Write(error),
+            };
+            self.watermark.give_up(cause);
+        }
+    }
+
+    /// A round of what the sync thread does, for a journal that has none. Gathers nobody.
+    pub(crate) fn round_by_hand(&self, checkpoints: &Checkpoints) {
+        self.round(false, checkpoints, &mut Pace::default());
+    }
+
+    /// The end of what the sync thread does, for a journal that has none.
+    pub(crate) fn end_by_hand(&self, checkpoints: &Checkpoints) {
+        self.round(true, checkpoints, &mut Pace::default());
+        self.driver.release();
     }
 
     /// Rests until there is something to do; says whether it is to stop.
