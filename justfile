@@ -30,6 +30,10 @@ tidy:
 crash *arguments:
     cargo xtask crash "$@"
 
+# The engine and its recovery on a simulated disk and clock: just simulate --seeds 5000
+simulate *arguments:
+    cargo xtask simulate "$@"
+
 # Tidemill beside a bare HTTP handler; arguments go to the tool: just bench --help
 bench *arguments:
     cargo build --quiet --release --package tidemill --package tidemill-bench

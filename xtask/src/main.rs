@@ -4,6 +4,7 @@ mod botocore;
 mod choices;
 mod crash;
 mod models;
+mod simulate;
 mod test;
 
 use std::path::PathBuf;
@@ -40,6 +41,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Plays the engine and its recovery on a simulated disk and clock, seed after seed;
+    /// `cargo xtask simulate --help` tells the arguments.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// What the simulation is told, such as `--seeds 1000` or `--seed 42`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,5 +68,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Test { only } => test::run_all(only.as_deref()),
         Command::Crash { arguments } => crash::run(arguments.iter().map(String::as_str)),
+        Command::Simulate { arguments } => simulate::run(arguments.iter().map(String::as_str)),
     }
 }

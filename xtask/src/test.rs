@@ -1,5 +1,5 @@
-//! Every test there is: the crates' own, a short proof under crashes, then real clients against
-//! the real binary.
+//! Every test there is: the crates' own, a short simulation, a short proof under crashes, then real
+//! clients against the real binary.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::crash;
+use crate::{crash, simulate};
 
 /// Where the clients that drive the binary are listed, and the tests that use them.
 const BLACKBOX: &str = "tests/blackbox";
@@ -18,6 +18,7 @@ const BLACKBOX: &str = "tests/blackbox";
 pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     if only.is_none() {
         run(Command::new(cargo()).args(["test", "--workspace"]))?;
+        simulate::run(["--seeds", "200"])?;
         crash::run(["--rounds", "10"])?;
     }
     run(Command::new(cargo()).args(["build", "--package", "tidemill"]))?;

@@ -5,6 +5,8 @@
 //! up to the records they rest on.
 
 mod administer;
+#[cfg(feature = "model")]
+mod by_hand;
 mod disk;
 mod housekeeping;
 mod look;
@@ -113,13 +115,7 @@ impl Engine {
         self.0.stop_waiting();
         self.0.stopped.send_replace(true);
         let inner = Arc::clone(&self.0);
-        let closing = tokio::task::spawn_blocking(move || {
-            // Without the checkpoint the next start takes longer; without the end of the log what
-            // was answered last may be gone.
-            let checkpoint = catch_unwind(AssertUnwindSafe(|| inner.keep_house()));
-            inner.journal.close()?;
-            checkpoint.unwrap_or_else(|_| Err(Failure::Checkpoint("it panicked".into())))
-        });
+        let closing = tokio::task::spawn_blocking(move || inner.close());
         closing.await.expect("closing a journal does not panic")
     }
 }
@@ -132,6 +128,15 @@ impl Inner {
             tracing::error!("a task failed while the queues' state moved; ending the process");
             std::process::abort()
         })
+    }
+
+    /// The last checkpoint, and the end of the log.
+    fn close(&self) -> Result<(), Failure> {
+        // Without the checkpoint the next start takes longer; without the end of the log what
+        // was answered last may be gone.
+        let checkpoint = catch_unwind(AssertUnwindSafe(|| self.keep_house()));
+        self.journal.close()?;
+        checkpoint.unwrap_or_else(|_| Err(Failure::Checkpoint("it panicked".into())))
     }
 
     fn note_damage(&self) {

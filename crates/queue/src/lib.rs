@@ -17,6 +17,8 @@ mod line;
 mod loose;
 mod machine;
 mod message;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 mod moves;
 mod passage;
 mod queue;

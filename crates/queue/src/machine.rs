@@ -48,6 +48,9 @@ pub(crate) struct Machine {
     now: Timestamp,
     /// Where the shard's own section was taken that recovery began with.
     section: Position,
+    /// Follows along, and complains.
+    #[cfg(feature = "model")]
+    pub(crate) mirror: Option<crate::model::Mirror>,
 }
 
 /// What a command asks to be recorded, and what to answer once it is.
@@ -158,10 +161,18 @@ impl Machine {
         if let Some(queue) = number.and_then(|number| self.queues.get_mut(&number)) {
             queue.stock.advance(self.now, durable);
         }
+        #[cfg(feature = "model")]
+        if let Some(mirror) = &self.mirror {
+            mirror.advanced(number, now, durable);
+        }
     }
 
     /// Moves the state by a record that was appended at `position`.
     pub(crate) fn apply(&mut self, position: Position, record: &Record) {
+        #[cfg(feature = "model")]
+        if let Some(mirror) = &self.mirror {
+            mirror.saw(position, record);
+        }
         self.apply_to_shard(position, record);
         for number in [record.queue(), record.target()].into_iter().flatten() {
             self.apply_to_queue(number, position, record);

@@ -23,6 +23,7 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill", 4, &["api", "base", "identity", "journal", "queue", "services", "sign", "wire"]),
     ("tidemill-bench", 4, &[]),
     ("tidemill-proof", 5, &["base", "bench"]),
+    ("tidemill-sim", 4, &["base", "journal", "queue"]),
     ("xtask", 4, &[]),
 ];
 

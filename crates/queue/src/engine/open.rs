@@ -22,6 +22,15 @@ impl Engine {
     /// Blocks: reads the newest checkpoint and the records after it. [`Engine::run`] must be
     /// spawned for deadlines to pass; all else works without.
     pub fn open(driver: impl Driver + 'static, config: Config) -> Result<Self, OpenError> {
+        Self::open_with(driver, config, |_, _| {})
+    }
+
+    /// Opens, and has somebody look at what was folded, and up to where, before anything is added.
+    pub(super) fn open_with(
+        driver: impl Driver + 'static,
+        config: Config,
+        look: impl FnOnce(&mut Machine, Position),
+    ) -> Result<Self, OpenError> {
         let disk = Disk::new(&config);
         let Config { journal: options, clock, chance, .. } = config;
         let mut machine = Machine::default();
@@ -30,6 +39,7 @@ impl Engine {
             Event::Record { at, record } => machine.fold_record(at, record),
         })?;
         machine.recovered();
+        look(&mut machine, journal.end());
         let secret = machine.secret.unwrap_or_else(|| Secret(chance.bytes()));
         let names = machine
             .queues()

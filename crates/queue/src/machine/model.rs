@@ -6,7 +6,6 @@
 
 mod dead_letters;
 mod messages;
-mod pond;
 mod replay;
 
 use std::collections::BTreeSet;
@@ -15,12 +14,12 @@ use std::time::Duration;
 use tidemill_base::{AccountId, Chance, MessageId, Region, Timestamp};
 use tidemill_journal::{Kind, Position, Record};
 
-use self::pond::Pond;
 use super::{Command, Machine};
 use crate::commands::{Configure, Create, Found, Lapse, Purge, Remove};
 use crate::content::Packed;
 use crate::key::{QueueKey, QueueNumber};
 use crate::message::Content;
+use crate::model::pond::Pond;
 use crate::receipt::Secret;
 use crate::refusal::{PURGE_PAUSE, Refusal};
 use crate::settings::{Discipline, Scope, SettingsChange, Tags};

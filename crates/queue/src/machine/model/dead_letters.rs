@@ -2,10 +2,10 @@
 
 use tidemill_journal::Position;
 
-use super::pond::Modelled;
 use super::{Rig, key, play};
 use crate::commands::{BeginMove, CarryExhausted, EndMove, Redrive as RedriveSome, Redriving, Tag};
 use crate::key::Sequence;
+use crate::model::pond::{self, Modelled};
 use crate::moves::MoveStatus;
 use crate::record::{Carry, Record};
 use crate::redrive::{DEAD_LETTER_EXPIRED_TAG, Redrive};
@@ -28,16 +28,11 @@ impl Rig {
         self.run(&Tag { queue, set, clear: Vec::new() }).unwrap();
     }
 
-    /// The pond that takes the dead letters of another.
     pub(super) fn target(&self, index: usize) -> Option<usize> {
-        let target = &self.ponds[index].settings.redrive.as_ref()?.target;
-        let found = self.ponds.iter().position(|pond| pond.key == *target)?;
-        let is_alike = self.ponds[found].is_fifo() == self.ponds[index].is_fifo();
-        (is_alike && found != index).then_some(found)
+        pond::target(&self.ponds, index)
     }
 
-    /// Moves messages of the model from one pond to another, in this order, as the records at
-    /// these positions do.
+    /// Moves messages of the model from one pond to another.
     pub(super) fn carry_modelled(
         &mut self,
         from: usize,
@@ -45,29 +40,7 @@ impl Rig {
         too_old: bool,
     ) {
         let to = self.target(from).expect("they were carried somewhere");
-        let (source, now) = (self.ponds[from].number, self.now);
-        for (sequence, seen_from) in chosen {
-            let found = self.ponds[from].messages.iter().find(|one| one.sequence == *sequence);
-            let message = found.unwrap().clone();
-            self.ponds[from].retain(|one| one.sequence != *sequence);
-            let target = &mut self.ponds[to];
-            let sent = if target.is_fifo() { now } else { message.sent };
-            target.add(Modelled {
-                sequence: target.next,
-                seen_from: *seen_from,
-                sent,
-                due: now,
-                delay: 0,
-                was_touched: true,
-                group: message.group.filter(|_| target.is_fifo()),
-                came: now,
-                ages_from: if too_old || message.ages_from != message.sent { now } else { sent },
-                source: Some(source),
-                receives_before: message.receives,
-                received: None,
-                ..message
-            });
-        }
+        pond::carry(&mut self.ponds, (from, to), chosen, too_old, self.now);
     }
 
     /// What the records from the one with this number on have carried, in order.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tidemill_base::MessageId;
 use tidemill_journal::Position;
 
-use super::pond::Modelled;
 use super::{Rig, SECRET};
 use crate::commands::{
     ChangeVisibility, Delete, DropOld, GiveBack, Relocate, Send, Sending, Take, Taken,
 };
 use crate::deduplication::{Mark, Marks};
 use crate::message::Content;
+use crate::model::pond::Modelled;
 use crate::receipt::Receipt;
 use crate::record::Header;
 use crate::refusal::Refusal;
@@ -191,10 +191,7 @@ impl Rig {
         let pond = &mut self.ponds[index];
         let found = pond.messages.iter().find(|message| message.sequence == taken.sequence);
         if found.is_some_and(|message| message.receives == taken.receive && message.due > now) {
-            let message = pond.touch(taken.sequence).unwrap();
-            message.due = now;
-            message.receives -= 1;
-            message.received = message.received.filter(|_| message.receives > 0);
+            pond.take_back(taken.sequence, now);
         }
     }
 

@@ -2,9 +2,9 @@
 
 use tidemill_journal::{Position, RecordRef};
 
-use super::pond::Pond;
 use super::{Rig, Section};
 use crate::machine::{Machine, SHARD_SECTION, section_name};
+use crate::model::pond::Pond;
 
 impl Rig {
     pub(super) fn take_section(&mut self) {

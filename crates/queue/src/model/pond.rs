@@ -10,37 +10,41 @@ use tidemill_journal::Position;
 use crate::commands::Taken;
 use crate::key::{QueueKey, QueueNumber, Sequence};
 use crate::settings::{Discipline, Scope, Settings};
-use crate::stock::Counts;
+use crate::stock::{Counts, delay_seconds};
 
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
 
 /// A message in the model.
 #[derive(Clone, Debug)]
-pub(super) struct Modelled {
-    pub(super) sequence: Sequence,
-    pub(super) position: Position,
-    pub(super) sent: Timestamp,
-    pub(super) delay: u16,
-    pub(super) due: Timestamp,
-    pub(super) receives: u32,
+pub(crate) struct Modelled {
+    pub(crate) sequence: Sequence,
+    pub(crate) position: Position,
+    pub(crate) sent: Timestamp,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the machine's tests ask for it"))]
+    pub(crate) delay: u16,
+    pub(crate) due: Timestamp,
+    pub(crate) receives: u32,
     /// How many of those were in other queues.
-    pub(super) receives_before: u32,
+    pub(crate) receives_before: u32,
     /// The last time.
-    pub(super) received: Option<Timestamp>,
-    pub(super) was_touched: bool,
+    pub(crate) received: Option<Timestamp>,
+    pub(crate) was_touched: bool,
     /// In a FIFO queue 0 if it has none.
-    pub(super) group: Option<u64>,
+    pub(crate) group: Option<u64>,
     /// It is seen once this is durable: its own record, or the one that brought it.
-    pub(super) seen_from: Position,
-    pub(super) came: Timestamp,
-    pub(super) ages_from: Timestamp,
+    pub(crate) seen_from: Position,
+    pub(crate) came: Timestamp,
+    pub(crate) ages_from: Timestamp,
     /// The queue that it came from.
-    pub(super) source: Option<QueueNumber>,
+    pub(crate) source: Option<QueueNumber>,
+    /// Where it was first recorded, before it was moved or carried anywhere: what tells it from
+    /// all others.
+    pub(crate) origin: Position,
 }
 
 impl Modelled {
     /// One that was just sent.
-    pub(super) fn new(
+    pub(crate) fn new(
         sequence: Sequence,
         position: Position,
         now: Timestamp,
@@ -51,7 +55,7 @@ impl Modelled {
             sequence,
             position,
             sent: now,
-            delay: u16::try_from(delay.as_secs()).unwrap(),
+            delay: delay_seconds(delay),
             due: now + delay,
             receives: 0,
             receives_before: 0,
@@ -62,13 +66,14 @@ impl Modelled {
             came: now,
             ages_from: now,
             source: None,
+            origin: position,
         }
     }
 }
 
 /// A receive that can be repeated.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     attempt: u64,
     at: Timestamp,
     until: Timestamp,
@@ -78,17 +83,18 @@ pub(super) struct Asked {
 }
 
 /// A queue in the model.
-#[derive(Debug)]
-pub(super) struct Pond {
-    pub(super) number: QueueNumber,
-    pub(super) key: QueueKey,
+#[derive(Clone, Debug)]
+pub(crate) struct Pond {
+    pub(crate) number: QueueNumber,
+    pub(crate) key: QueueKey,
     /// The sequence that the next message gets.
-    pub(super) next: Sequence,
-    pub(super) keeps_expired: bool,
-    pub(super) settings: Settings,
-    pub(super) messages: Vec<Modelled>,
-    pub(super) taken: Vec<Taken>,
-    pub(super) purged: Option<Timestamp>,
+    pub(crate) next: Sequence,
+    pub(crate) keeps_expired: bool,
+    pub(crate) settings: Settings,
+    pub(crate) messages: Vec<Modelled>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the machine's tests choose among them"))]
+    pub(crate) taken: Vec<Taken>,
+    pub(crate) purged: Option<Timestamp>,
     /// What it was sent, by group if that is its scope.
     remembered: Vec<(Option<u64>, u64, Sequence, Timestamp)>,
     asked: Vec<Asked>,
@@ -106,7 +112,7 @@ pub(super) struct Pond {
 }
 
 impl Pond {
-    pub(super) fn new(number: QueueNumber, key: QueueKey, settings: Settings) -> Self {
+    pub(crate) fn new(number: QueueNumber, key: QueueKey, settings: Settings) -> Self {
         Self {
             number,
             key,
@@ -129,24 +135,26 @@ impl Pond {
         }
     }
 
-    pub(super) fn is_fifo(&self) -> bool {
+    pub(crate) fn is_fifo(&self) -> bool {
         self.settings.discipline == Discipline::Fifo
     }
 
     /// The message that one known by `id` would repeat.
-    pub(super) fn original(&self, group: u64, id: u64, now: Timestamp) -> Option<Sequence> {
+    pub(crate) fn original(&self, group: u64, id: u64, now: Timestamp) -> Option<Sequence> {
         let group = (self.scope == Scope::Group).then_some(group);
         let mut recent = self.remembered.iter().rev();
         let found = recent.find(|it| (it.0, it.1) == (group, id) && it.3 + FIVE_MINUTES > now);
         found.map(|it| it.2)
     }
 
-    pub(super) fn remember(&mut self, group: u64, id: u64, sequence: Sequence, now: Timestamp) {
+    pub(crate) fn remember(&mut self, group: u64, id: u64, sequence: Sequence, now: Timestamp) {
+        // Should the clock go back, what was sent before counts as sent then.
+        self.remembered.iter_mut().for_each(|it| it.3 = it.3.min(now));
         let group = (self.scope == Scope::Group).then_some(group);
         self.remembered.push((group, id, sequence, now));
     }
 
-    pub(super) fn add(&mut self, message: Modelled) {
+    pub(crate) fn add(&mut self, message: Modelled) {
         if let Some(group) = message.group {
             if !self.messages.iter().any(|other| other.group == Some(group))
                 && self.work_of(group) * 100 <= self.all_work
@@ -163,7 +171,7 @@ impl Pond {
         self.messages.push(message);
     }
 
-    pub(super) fn configure(&mut self, settings: Settings, now: Timestamp) {
+    pub(crate) fn configure(&mut self, settings: Settings, now: Timestamp) {
         if self.is_fifo() && settings.delay != self.settings.delay {
             for message in &mut self.messages {
                 if !message.was_touched && message.due > now {
@@ -174,7 +182,7 @@ impl Pond {
         self.settings = settings;
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.messages.clear();
         self.remembered.clear();
         self.asked.clear();
@@ -191,7 +199,7 @@ impl Pond {
         self.work.clear();
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&Modelled) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Modelled) -> bool) {
         self.messages.retain(keep);
         self.forget_groups();
     }
@@ -205,7 +213,7 @@ impl Pond {
     }
 
     /// Finds a message that something happens to: no earlier receive can be repeated with it.
-    pub(super) fn touch(&mut self, sequence: Sequence) -> Option<&mut Modelled> {
+    pub(crate) fn touch(&mut self, sequence: Sequence) -> Option<&mut Modelled> {
         for asked in &mut self.asked {
             asked.is_void |= asked.given.contains(&sequence);
         }
@@ -214,8 +222,17 @@ impl Pond {
         Some(found)
     }
 
+    /// Undoes a receive.
+    pub(crate) fn take_back(&mut self, sequence: Sequence, now: Timestamp) {
+        if let Some(message) = self.touch(sequence) {
+            message.due = now;
+            message.receives -= 1;
+            message.received = message.received.filter(|_| message.receives > 0);
+        }
+    }
+
     /// Makes visible later; an earlier receive can still be repeated if that changes nothing.
-    pub(super) fn hide(&mut self, sequence: Sequence, due: Timestamp) {
+    pub(crate) fn hide(&mut self, sequence: Sequence, due: Timestamp) {
         let found = self.messages.iter().find(|message| message.sequence == sequence);
         if found.is_some_and(|message| message.due != due) {
             self.touch(sequence);
@@ -227,7 +244,8 @@ impl Pond {
     }
 
     /// What a receive gets.
-    pub(super) fn receive(
+    #[cfg(test)]
+    pub(crate) fn receive(
         &mut self,
         max: usize,
         until: Timestamp,
@@ -240,12 +258,23 @@ impl Pond {
             return given;
         }
         let chosen = self.heads(max, now, durable);
-        let given = chosen.iter().map(|sequence| {
-            let message = self.touch(*sequence).unwrap();
+        self.give(chosen, until, attempt, now)
+    }
+
+    /// Hands these messages out.
+    pub(crate) fn give(
+        &mut self,
+        chosen: Vec<Sequence>,
+        until: Timestamp,
+        attempt: Option<u64>,
+        now: Timestamp,
+    ) -> Vec<Modelled> {
+        let given = chosen.iter().filter_map(|sequence| {
+            let message = self.touch(*sequence)?;
             message.receives += 1;
             message.received = Some(now);
             message.due = until;
-            message.clone()
+            Some(message.clone())
         });
         let given: Vec<_> = given.collect();
         for message in given.iter().filter(|_| self.settings.discipline == Discipline::Fifo) {
@@ -260,7 +289,13 @@ impl Pond {
         given
     }
 
-    fn repeat(&mut self, attempt: u64, until: Timestamp, now: Timestamp) -> Option<Vec<Modelled>> {
+    /// Gives again what an earlier receive gave, if it can be repeated.
+    pub(crate) fn repeat(
+        &mut self,
+        attempt: u64,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Option<Vec<Modelled>> {
         let there: Vec<_> = self.messages.iter().map(|message| message.sequence).collect();
         let asked = self.asked.iter_mut().find(|asked| asked.attempt == attempt)?;
         let is_out = asked.until > now && asked.given.iter().all(|one| there.contains(one));
@@ -269,16 +304,15 @@ impl Pond {
         }
         asked.until = until;
         let find = |one: &Sequence| {
-            let message = self.messages.iter_mut().find(|message| message.sequence == *one);
-            let message = message.unwrap();
+            let message = self.messages.iter_mut().find(|message| message.sequence == *one)?;
             message.due = until;
-            message.clone()
+            Some(message.clone())
         };
-        Some(asked.given.iter().map(find).collect())
+        Some(asked.given.iter().filter_map(find).collect())
     }
 
     /// Who is next.
-    pub(super) fn heads(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
+    pub(crate) fn heads(&self, max: usize, now: Timestamp, durable: Position) -> Vec<Sequence> {
         if self.is_fifo() { self.in_line(max, now, durable) } else { self.fair(max, now, durable) }
     }
 
@@ -322,7 +356,8 @@ impl Pond {
             let is_out = |m: &&Modelled| m.receives > 0 && m.due > from && m.came <= from;
             let out: Vec<_> = self.messages.iter().filter(is_out).collect();
             let next = out.iter().map(|message| message.due).min();
-            let next = next.into_iter().chain([minute, now]).min().unwrap();
+            let next = next.into_iter().chain([minute, now]).min();
+            let next = next.expect("there is always the next minute");
             let millis = next.as_millis() - from.as_millis();
             for message in out {
                 self.all_work += millis;
@@ -340,7 +375,7 @@ impl Pond {
     }
 
     /// Who is noisy, each time that the queue moves on. Says if one is so by its work alone.
-    pub(super) fn judge(&mut self, now: Timestamp) -> bool {
+    pub(crate) fn judge(&mut self, now: Timestamp) -> bool {
         if self.is_fifo() {
             return false;
         }
@@ -365,16 +400,16 @@ impl Pond {
     }
 
     /// What a restart forgets.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.noisy.clear();
         self.forget_work();
         for (group, sent) in &mut self.last_sent {
             let last = self.messages.iter().rfind(|message| message.group == Some(*group));
-            *sent = last.unwrap().sent;
+            *sent = last.expect("a group that holds nothing is no more").sent;
         }
     }
 
-    pub(super) fn counts(&self, now: Timestamp, durable: Position) -> Counts {
+    pub(crate) fn counts(&self, now: Timestamp, durable: Position) -> Counts {
         let there = || self.messages.iter().filter(|m| m.seen_from < durable);
         let visible = || there().filter(|m| m.due <= now);
         let is_noisy = |m: &&Modelled| m.group.is_some_and(|group| self.noisy.contains(&group));
@@ -393,7 +428,7 @@ impl Pond {
 
 impl Modelled {
     /// Whether it would be hidden for more than twelve hours since it was last received.
-    pub(super) fn is_overtime(&self, now: Timestamp, hidden: Duration) -> bool {
+    pub(crate) fn is_overtime(&self, now: Timestamp, hidden: Duration) -> bool {
         let since = self.received.map_or(Duration::ZERO, |received| now.since(received));
         since.as_secs() + hidden.as_secs() > 12 * 3600
     }
@@ -410,4 +445,45 @@ fn turn(message: &Modelled) -> Timestamp {
         1 | 2 => message.sent,
         _ => message.due,
     }
+}
+
+/// Takes messages from one pond to another, in this order, as the records at these positions do.
+pub(crate) fn carry(
+    ponds: &mut [Pond],
+    (from, to): (usize, usize),
+    chosen: &[(Sequence, Position)],
+    too_old: bool,
+    now: Timestamp,
+) {
+    let source = ponds[from].number;
+    for (sequence, seen_from) in chosen {
+        let found = ponds[from].messages.iter().find(|one| one.sequence == *sequence);
+        let Some(message) = found.cloned() else { continue };
+        ponds[from].retain(|one| one.sequence != *sequence);
+        let target = &mut ponds[to];
+        let sent = if target.is_fifo() { now } else { message.sent };
+        target.add(Modelled {
+            sequence: target.next,
+            seen_from: *seen_from,
+            sent,
+            due: now,
+            delay: 0,
+            was_touched: true,
+            group: message.group.filter(|_| target.is_fifo()),
+            came: now,
+            ages_from: if too_old || message.ages_from != message.sent { now } else { sent },
+            source: Some(source),
+            receives_before: message.receives,
+            received: None,
+            ..message
+        });
+    }
+}
+
+/// The pond that takes the dead letters of another.
+pub(crate) fn target(ponds: &[Pond], index: usize) -> Option<usize> {
+    let target = &ponds[index].settings.redrive.as_ref()?.target;
+    let found = ponds.iter().position(|pond| pond.key == *target)?;
+    let is_alike = ponds[found].is_fifo() == ponds[index].is_fifo();
+    (is_alike && found != index).then_some(found)
 }
