@@ -15,6 +15,6 @@ fuzz_target!(|input: (u8, &[u8])| {
     // No service of ours need speak it: the format is read by schema, whosever it is.
     let call = Call { service, operation, protocol: Protocol::RpcV2Cbor };
     let headers = HeaderMap::new();
-    let head = Head { method: &Method::POST, path: "/", query: None, headers: &headers };
+    let head = Head { method: &Method::POST, path: "/", query: None, headers: (&headers).into() };
     let _ = sqs::Request::decode(&call, &head, body);
 });

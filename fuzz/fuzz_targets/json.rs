@@ -15,7 +15,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     let target = format!("{}.{}", sqs::SERVICE.target, operation.name);
     let mut headers = HeaderMap::new();
     headers.insert("x-amz-target", HeaderValue::from_str(&target).expect("names are ASCII"));
-    let head = Head { method: &Method::POST, path: "/", query: None, headers: &headers };
+    let head = Head { method: &Method::POST, path: "/", query: None, headers: (&headers).into() };
     let call = identify(SERVICES, &head, body, None).expect("the target is known");
     let _ = sqs::Request::decode(&call, &head, body);
 });

@@ -37,7 +37,7 @@ fn main() {
 }
 
 fn report(name: &str, headers: &HeaderMap, body: &str) {
-    let head = Head { method: &Method::POST, path: "/", query: None, headers };
+    let head = Head { method: &Method::POST, path: "/", query: None, headers: headers.into() };
     let response = Response::SendMessage(SendMessageResult {
         md5_of_message_body: Some("0123456789abcdef0123456789abcdef".to_owned()),
         message_id: Some("5fea7756-0ea4-451a-a703-a558b933e274".to_owned()),

@@ -25,7 +25,7 @@ fn target(operation: &str) -> HeaderMap {
 }
 
 fn head<'a>(path: &'a str, headers: &'a HeaderMap) -> Head<'a> {
-    Head { method: &Method::POST, path, query: None, headers }
+    Head { method: &Method::POST, path, query: None, headers: headers.into() }
 }
 
 fn json(operation: &str, body: &str) -> (Call, Result<Request, Fault>) {
@@ -221,7 +221,7 @@ fn an_action_that_is_not_for_a_queue_is_not_valid_at_its_url() {
 #[test]
 fn a_request_without_an_action_is_answered_in_xml() {
     let headers = headers(&[(ACCEPT, "application/json")]);
-    let head = Head { method: &Method::GET, path: "/1/q", query: None, headers: &headers };
+    let head = Head { method: &Method::GET, path: "/1/q", query: None, headers: (&headers).into() };
     let refusal = identify(SERVICES, &head, b"", Some("sqs")).unwrap_err();
     let reply = encode_fault(refusal.protocol, refusal.service, &refusal.fault, "id");
     assert_eq!((reply.status.as_u16(), header(&reply, "content-type")), (404, "text/xml"));
@@ -241,7 +241,7 @@ fn an_unknown_target_is_an_unknown_operation() {
 fn a_get_with_its_parameters_in_the_url_can_ask_for_json() {
     let headers = headers(&[(ACCEPT, "application/json")]);
     let query = Some("Action=GetQueueAttributes&QueueUrl=u&AttributeName.1=All");
-    let head = Head { method: &Method::GET, path: "/", query, headers: &headers };
+    let head = Head { method: &Method::GET, path: "/", query, headers: (&headers).into() };
     let call = identify(SERVICES, &head, b"", Some("sqs")).unwrap();
     let Ok(Request::GetQueueAttributes(request)) = Request::decode(&call, &head, b"") else {
         panic!("it is GetQueueAttributes");

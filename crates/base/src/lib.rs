@@ -4,12 +4,14 @@
 //! for an id, a size or a time stop at this crate's types.
 
 mod chance;
+mod headers;
 mod ids;
 mod names;
 mod time;
 mod units;
 
 pub use chance::Chance;
+pub use headers::{Header, Headers, header_text};
 pub use ids::{AccountId, BadAccountId, MessageId, RequestId};
 pub use names::{BadName, QueueName, Region};
 pub use time::{Clock, Timestamp};

@@ -1,29 +1,19 @@
 //! The service as one value: what every request needs, and which paths are whose.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::{Request, Response};
 use tidemill_base::{Chance, Clock};
+use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
 use tidemill_identity::IdentityStore;
 use tidemill_journal::Faults;
 use tidemill_queue::Engine;
 use tidemill_services::Sqs;
 use tidemill_sign::KeyCache;
 
-use crate::budget::Budget;
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::{control, journey, welcome};
-
-/// An answer, whole.
-pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// What every request needs.
 pub(crate) struct App {
@@ -75,26 +65,30 @@ impl App {
         }
     }
 
-    /// Answers one request, whatever it is.
-    pub(crate) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Answer, Infallible> {
-        let (parts, body) = request.into_parts();
-        Ok(match parts.uri.path() {
-            "/health" => control::looked_at(&parts, || control::health(&self)),
-            "/metrics" => control::looked_at(&parts, || control::metrics(&self)),
-            path if path.starts_with("/_tidemill/") => control::answer(&self, parts, body).await,
-            _ if welcome::is_for(&parts) => welcome::page(&self, &parts),
-            _ => journey::travel(&self, parts, body).await,
-        })
+    /// The service as connections come to it.
+    pub(crate) fn door(self) -> Door<Self> {
+        let Self { settings, budget, clock, .. } = &self;
+        let limits = Limits {
+            head: settings.max_headers,
+            body: settings.max_body,
+            head_timeout: settings.header_timeout,
+            body_timeout: settings.body_timeout,
+            write_timeout: settings.write_timeout,
+        };
+        let (budget, clock) = (budget.clone(), clock.clone());
+        Door { limits, budget, clock, handler: self }
     }
 }
 
-/// An answer of our own: no API's.
-pub(crate) fn plain(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
+impl Handler for App {
+    /// Answers one request, whatever it is.
+    async fn answer(&self, request: Request<'_>) -> Answer {
+        match request.path {
+            "/health" => control::looked_at(&request, || control::health(self)),
+            "/metrics" => control::looked_at(&request, || control::metrics(self)),
+            path if path.starts_with("/_tidemill/") => control::answer(self, &request).await,
+            _ if welcome::is_for(&request) => welcome::page(self, &request),
+            _ => journey::travel(self, &request).await,
+        }
+    }
 }

@@ -111,7 +111,7 @@ impl Client {
             method: &Method::POST,
             path,
             query: "",
-            headers: &headers,
+            headers: (&headers).into(),
             payload: Payload::Body(body.as_bytes()),
         };
         headers.extend(sign_request(&request, &self.signer, now())?);

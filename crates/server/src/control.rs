@@ -1,28 +1,25 @@
 //! Our own paths: health, metrics, and what tests and tools need under `/_tidemill/`.
 
-use bytes::Bytes;
 use http::header::{ALLOW, HOST};
-use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tidemill_http::{Answer, Request};
 use tracing::info;
 
-use crate::app::{Answer, App, plain};
-use crate::body::{self, Whole};
+use crate::app::App;
 use crate::{faults, metrics, peek, verify};
 
 const JSON: &str = "application/json";
 
 /// Answers with `answer` whoever only looks, and nobody else.
-pub(crate) fn looked_at(parts: &Parts, answer: impl FnOnce() -> Answer) -> Answer {
-    if matches!(parts.method, Method::GET | Method::HEAD) {
+pub(crate) fn looked_at(request: &Request<'_>, answer: impl FnOnce() -> Answer) -> Answer {
+    if matches!(*request.method, Method::GET | Method::HEAD) {
         return answer();
     }
-    let message = json!({ "message": format!("GET {}", parts.uri.path()) }).to_string();
-    let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, JSON, message);
-    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    let message = json!({ "message": format!("GET {}", request.path) }).to_string();
+    let mut refusal = Answer::new(StatusCode::METHOD_NOT_ALLOWED, JSON, message);
+    refusal.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     refusal
 }
 
@@ -40,76 +37,75 @@ pub(crate) fn health(app: &App) -> Answer {
         "open": !app.identity.has_credentials(),
         "sync": app.settings.sync.to_string(),
     });
-    plain(status, JSON, health.to_string())
+    Answer::new(status, JSON, health.to_string())
 }
 
 /// `GET /metrics`, for Prometheus.
 pub(crate) fn metrics(app: &App) -> Answer {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    plain(StatusCode::OK, kind, app.metrics.text())
+    Answer::new(StatusCode::OK, kind, app.metrics.text())
 }
 
 /// A refusal of one of our own paths.
 struct Refused(StatusCode, String);
 
 /// Anything under `/_tidemill/`.
-pub(crate) async fn answer(app: &App, parts: Parts, incoming: Incoming) -> Answer {
-    match control(app, &parts, incoming).await {
-        Ok(value) => plain(StatusCode::OK, JSON, value.to_string()),
+pub(crate) async fn answer(app: &App, request: &Request<'_>) -> Answer {
+    match control(app, request).await {
+        Ok(value) => Answer::new(StatusCode::OK, JSON, value.to_string()),
         Err(Refused(status, message)) => {
-            let mut answer = plain(status, JSON, json!({ "message": message }).to_string());
+            let mut answer = Answer::new(status, JSON, json!({ "message": message }).to_string());
             if status == StatusCode::METHOD_NOT_ALLOWED {
-                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
             }
             answer
         }
     }
 }
 
-async fn control(app: &App, parts: &Parts, incoming: Incoming) -> Result<Value, Refused> {
-    let path = parts.uri.path();
+async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
+    let path = request.path;
     let known = ["/_tidemill/clock", "/_tidemill/reset", "/_tidemill/peek", "/_tidemill/faults"];
     if !known.contains(&path) {
         return Err(Refused(StatusCode::NOT_FOUND, format!("there is nothing at {path}")));
     }
-    if parts.method != Method::POST {
+    if *request.method != Method::POST {
         return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, format!("POST to {path}")));
     }
     // A page in a browser may not drive us by a form or a script of its own: it cannot choose
     // the content type without asking first, and it always says where it comes from.
-    if parts.headers.contains_key("origin") && parts.headers.contains_key(HOST) {
+    if request.headers.get("origin").is_some() && request.headers.get(HOST).is_some() {
         return Err(Refused(StatusCode::FORBIDDEN, "not for browsers".to_owned()));
     }
-    let read = body::read(app, incoming).await;
-    let Whole { bytes: body, held: _held } =
-        read.map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let body = request.body;
+    let body = body.map_err(|untaken| Refused(StatusCode::BAD_REQUEST, untaken.to_string()))?;
     let signed = tidemill_sign::Request {
-        method: &parts.method,
+        method: request.method,
         path,
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        payload: tidemill_sign::Payload::Body(&body),
+        query: request.query.unwrap_or_default(),
+        headers: request.headers,
+        payload: tidemill_sign::Payload::Body(body),
     };
     let principal = verify::controller(app, &signed);
     let principal = principal.map_err(|why| Refused(StatusCode::FORBIDDEN, why))?;
     match path {
-        "/_tidemill/clock" => clock(app, &body),
+        "/_tidemill/clock" => clock(app, body),
         "/_tidemill/reset" => reset(app).await,
-        "/_tidemill/faults" => faults(app, &body),
+        "/_tidemill/faults" => faults(app, body),
         _ => {
-            let asked = parse(&body)?;
+            let asked = parse(body)?;
             peek::peek(app, &principal, &asked).map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
         }
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refused> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
     serde_json::from_slice(body)
         .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))
 }
 
 /// `POST /_tidemill/clock {"advance": "15m"}`: moves a manual clock.
-fn clock(app: &App, body: &Bytes) -> Result<Value, Refused> {
+fn clock(app: &App, body: &[u8]) -> Result<Value, Refused> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Move {

@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tidemill_base::Clock;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::warn;
@@ -104,11 +104,7 @@ fn place(taken: &Gauge, most: i64) -> Option<Place> {
 async fn farewell(stream: io::Result<std::net::TcpStream>) -> io::Result<()> {
     let mut stream = TcpStream::from_std(stream?)?;
     stream.write_all(REFUSAL).await?;
-    stream.shutdown().await?;
-    // Closing on what was not read would reset the connection, and the answer with it.
-    let mut rest = [0; 4096];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
+    tidemill_http::linger(stream).await
 }
 
 /// Allows this process all the file descriptors that it may allow itself. Says how many those

@@ -2,18 +2,18 @@
 //! to a queue's URL arrives.
 
 use http::header::HOST;
-use http::request::Parts;
+use tidemill_base::Headers;
 use tidemill_services::BaseUrl;
 
 use crate::app::App;
 
 /// The scheme and host that queue URLs begin with.
-pub(crate) fn base_url<'a>(app: &'a App, parts: &'a Parts) -> BaseUrl<'a> {
+pub(crate) fn base_url<'a>(app: &'a App, headers: Headers<'a>) -> BaseUrl<'a> {
     if let Some((scheme, host)) = &app.settings.public_url {
         return BaseUrl { scheme, host };
     }
     let header = |name: &str| {
-        let value = parts.headers.get(name)?.to_str().ok()?;
+        let value = headers.text(name)?;
         // Of a chain of proxies the first one spoke to the client.
         let first = value.split(',').next()?.trim();
         (!first.is_empty()).then_some(first)

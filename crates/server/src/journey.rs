@@ -5,36 +5,34 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use http::HeaderName;
-use http::request::Parts;
-use http_body_util::Full;
-use hyper::Response;
-use hyper::body::Incoming;
+use http::{HeaderName, StatusCode};
 use tidemill_api::{SERVICES, sqs, sts};
 use tidemill_base::{Region, RequestId};
+use tidemill_http::{Answer, Request, Untaken};
 use tidemill_services::Context;
 use tidemill_sign::Credential;
 use tidemill_wire::{
-    Call, Fault, Head, Reply, Unidentified, encode_fault, fault, identify, plain_body,
+    Call, ErrorShape, Fault, Head, Reply, Unidentified, encode_fault, fault, identify, plain_body,
 };
 use tracing::{debug, error};
 
-use crate::app::{Answer, App};
-use crate::body::{self, BodyError, Whole};
-use crate::budget::Spent;
+use crate::app::App;
 use crate::metrics::OK;
 use crate::{host, verify};
 
 /// Where tracing tools put what they follow; a queue passes it on with the message.
 const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
+/// A body that did not come in time.
+static TIMEOUT: ErrorShape =
+    ErrorShape::sender("RequestTimeout", "RequestTimeout", StatusCode::REQUEST_TIMEOUT);
+
 /// Answers a request to an API.
-pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answer {
+pub(crate) async fn travel(app: &App, request: &Request<'_>) -> Answer {
     let started = app.clock.monotonic();
     let id = RequestId::random(&app.chance).to_string();
     let mut call = None;
-    let (reply, result) = match steps(app, &parts, incoming, &id, &mut call).await {
+    let (reply, result) = match steps(app, request, &id, &mut call).await {
         Ok(reply) => (reply, OK),
         Err(refused) => {
             let name = refused.fault.error.name;
@@ -44,35 +42,29 @@ pub(crate) async fn travel(app: &App, parts: Parts, incoming: Incoming) -> Answe
         }
     };
     app.metrics.answered(call.as_ref(), result, app.clock.monotonic().saturating_sub(started));
-    let mut answer = Response::new(Full::new(app.budget.keep(reply.body)));
-    *answer.status_mut() = reply.status;
-    *answer.headers_mut() = reply.headers;
-    answer
+    let Reply { status, headers, body } = reply;
+    Answer { status, headers, body: app.budget.keep(body) }
 }
 
 /// The journey. `called` tells what the request calls as soon as that is known.
 async fn steps(
     app: &App,
-    parts: &Parts,
-    incoming: Incoming,
+    request: &Request<'_>,
     id: &str,
     called: &mut Option<Call>,
 ) -> Result<Reply, Unidentified> {
-    let head = Head {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        headers: &parts.headers,
+    let Request { method, path, query, headers, body } = *request;
+    let head = Head { method, path, query, headers };
+    let raw = body.map_err(|untaken| unread(&head, refusal(untaken)))?;
+    let plain = plain_body(headers, raw, app.settings.max_body);
+    let plain = plain.map_err(|fault| unread(&head, fault))?;
+    // A body that was packed takes more than was counted.
+    let held = match &plain {
+        Cow::Borrowed(_) => Ok(None),
+        Cow::Owned(unzipped) => app.budget.take(unzipped.len()).map(Some),
     };
-    let limit = app.settings.max_body;
-    let read = body::read(app, incoming).await;
-    let Whole { bytes: raw, mut held } = read.map_err(|error| unread(&head, error.into()))?;
-    let plain = plain_body(&parts.headers, &raw, limit).map_err(|fault| unread(&head, fault))?;
-    if let Cow::Owned(unzipped) = &plain {
-        let held = held.more(unzipped.len());
-        held.map_err(|Spent| unread(&head, BodyError::TooMuch.into()))?;
-    }
-    let signed = signed(&head, &raw);
+    let held = held.map_err(|untaken| unread(&head, refusal(untaken)))?;
+    let signed = signed(&head, raw);
     let claimed = Credential::claimed(&signed);
     let signed_for = claimed.as_ref().map(Credential::service);
     let call = identify(SERVICES, &head, &plain, signed_for)?;
@@ -82,9 +74,11 @@ async fn steps(
     let principal = verify::principal(app, &call, &signed, claimed.as_ref()).map_err(refused)?;
     let region = claimed.map_or_else(Region::default, |claimed| claimed.region().clone());
     let trace_header = head.header(&X_AMZN_TRACE_ID);
-    let (base_url, protocol) = (host::base_url(app, parts), call.protocol);
+    let (base_url, protocol) = (host::base_url(app, headers), call.protocol);
     let cx = Context { principal, region, base_url, protocol, trace_header };
-    handle(app, &cx, &call, &head, &plain, id).await.map_err(refused)
+    let reply = handle(app, &cx, &call, &head, &plain, id).await.map_err(refused);
+    drop(held);
+    reply
 }
 
 /// Decodes the request, has its service answer it, and encodes the answer.
@@ -114,7 +108,7 @@ async fn handle(
 }
 
 /// The request as its signature sees it.
-fn signed<'a>(head: &Head<'a>, raw: &'a Bytes) -> tidemill_sign::Request<'a> {
+fn signed<'a>(head: &Head<'a>, raw: &'a [u8]) -> tidemill_sign::Request<'a> {
     tidemill_sign::Request {
         method: head.method,
         path: head.path,
@@ -130,6 +124,17 @@ fn unread(head: &Head<'_>, fault: Fault) -> Unidentified {
         Ok(call) => Unidentified { protocol: call.protocol, service: Some(call.service), fault },
         Err(unidentified) => Unidentified { fault, ..unidentified },
     }
+}
+
+/// What is answered when a body was not taken.
+fn refusal(untaken: Untaken) -> Fault {
+    let shape = match untaken {
+        Untaken::TooLarge(_) => &fault::TOO_LARGE,
+        Untaken::TooSlow(_) => &TIMEOUT,
+        Untaken::TooMuch => &fault::UNAVAILABLE,
+        Untaken::BrokenOff => &fault::SERIALIZATION,
+    };
+    Fault::new(shape, untaken.to_string())
 }
 
 fn report(app: &App, fault: &Fault, call: Option<&Call>, id: &str) {

@@ -5,19 +5,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tidemill_http::Door;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::app::App;
 use crate::crowd::Complaints;
-use crate::patient::Patient;
 use crate::workers::Workers;
 
 /// How long to rest when no connection can be taken, for want of file descriptors mostly.
@@ -25,13 +21,14 @@ const BREATHER: Duration = Duration::from_millis(50);
 
 /// Serves until `stop`, then lets the requests in flight finish, as long as the settings say.
 pub(crate) async fn serve(
-    app: Arc<App>,
+    door: Arc<Door<App>>,
     workers: &Workers,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     stop: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
+    let app = &door.handler;
+    let (stopping, stopped) = watch::channel(false);
     let mut complaints = Complaints::new(&app.clock);
     tokio::pin!(stop);
     loop {
@@ -49,12 +46,8 @@ pub(crate) async fn serve(
                     }
                     continue;
                 };
-                let connection = connection(
-                    Arc::clone(&app),
-                    stream.into_std(),
-                    tls.clone(),
-                    graceful.watcher(),
-                );
+                let connection =
+                    connection(Arc::clone(&door), stream.into_std(), tls.clone(), stopped.clone());
                 workers.next().spawn(async move {
                     connection.await;
                     drop(place);
@@ -69,17 +62,19 @@ pub(crate) async fn serve(
     drop(listener);
     // Long polls are answered now, empty, instead of holding everybody up.
     app.engine.end_waiting();
+    stopping.send_replace(true);
+    drop(stopped);
     let grace = app.settings.shutdown_grace;
-    if timeout(grace, graceful.shutdown()).await.is_err() {
+    if timeout(grace, stopping.closed()).await.is_err() {
         warn!(?grace, "requests still in flight after the grace period are cut off");
     }
 }
 
 async fn connection(
-    app: Arc<App>,
+    door: Arc<Door<App>>,
     stream: io::Result<std::net::TcpStream>,
     tls: Option<TlsAcceptor>,
-    watcher: Watcher,
+    stop: watch::Receiver<bool>,
 ) {
     let served = async {
         // From here on this thread is told when the socket has something to read.
@@ -87,31 +82,15 @@ async fn connection(
         // Answers are small and whole: waiting to fill a packet only adds latency.
         stream.set_nodelay(true)?;
         match tls {
-            None => speak(app, stream, watcher).await,
+            None => tidemill_http::serve(stream, &door, stop).await,
             Some(tls) => {
-                let handshake = timeout(app.settings.header_timeout, tls.accept(stream)).await;
+                let handshake = timeout(door.limits.head_timeout, tls.accept(stream)).await;
                 let handshake = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-                speak(app, handshake?, watcher).await
+                tidemill_http::serve(handshake?, &door, stop).await
             }
         }
     };
     if let Err(error) = served.await {
         debug!(%error, "a connection ended badly");
     }
-}
-
-async fn speak(
-    app: Arc<App>,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    watcher: Watcher,
-) -> io::Result<()> {
-    let (patience, buffer) = (app.settings.header_timeout, app.settings.max_headers.as_usize());
-    let stream = Patient::new(stream, app.settings.write_timeout);
-    let service = service_fn(move |request| Arc::clone(&app).answer(request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(buffer)
-        .serve_connection(TokioIo::new(stream), service);
-    watcher.watch(connection).await.map_err(io::Error::other)
 }

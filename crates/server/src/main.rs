@@ -5,8 +5,6 @@
 mod app;
 mod backup;
 mod bench;
-mod body;
-mod budget;
 mod check;
 mod cli;
 mod client;
@@ -20,7 +18,6 @@ mod journey;
 mod listen;
 mod logs;
 mod metrics;
-mod patient;
 mod peek;
 mod redrive;
 mod serve;

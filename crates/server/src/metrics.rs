@@ -17,10 +17,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tidemill_api::SERVICES;
 use tidemill_base::Clock;
+use tidemill_http::Budget;
 use tidemill_queue::{DiskMetrics, Engine, Failure, QueueMetrics};
 use tidemill_wire::{Call, Service};
 
-use crate::budget::Budget;
 use crate::crowd::Crowd;
 
 /// What a request that was answered as asked counts as; any other as its error's name.
@@ -121,8 +121,7 @@ impl Metrics {
         registry.register("connections", "Connections that are served", crowd.open.clone());
         let help = "Connections refused because there were too many";
         registry.register("connections_refused", help, crowd.refused.clone());
-        let help = "What requests and large answers under way hold";
-        registry.register_with_unit("request_memory", help, Unit::Bytes, budget.held.clone());
+        registry.register_collector(Box::new(Memory(budget.clone())));
     }
 
     /// Everything, in the OpenMetrics text format.
@@ -130,6 +129,20 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");
         text
+    }
+}
+
+/// What requests hold.
+#[derive(Debug)]
+struct Memory(Budget);
+
+impl Collector for Memory {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "What requests and large answers under way hold";
+        let (gauge, unit) = (ConstGauge::new(self.0.held()), Unit::Bytes);
+        let described =
+            encoder.encode_descriptor("request_memory", help, Some(&unit), MetricType::Gauge)?;
+        gauge.encode(described)
     }
 }
 

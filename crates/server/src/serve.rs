@@ -26,7 +26,8 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-    let app = Arc::new(open(settings)?);
+    let door = Arc::new(open(settings)?.door());
+    let app = &door.handler;
     let settings = &app.settings;
     let workers = Workers::start(settings.threads).context("cannot start the serving threads")?;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
@@ -46,7 +47,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let stop = until_told(timer);
     let mut failed = None;
     let stop = async { failed = stop.await.err() };
-    listen::serve(Arc::clone(&app), &workers, listener, tls, stop).await;
+    listen::serve(Arc::clone(&door), &workers, listener, tls, stop).await;
     app.engine.shut_down().await.context("the last checkpoint")?;
     app.identity.close().context("closing the identities' journal")?;
     match failed {

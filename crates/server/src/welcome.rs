@@ -1,25 +1,25 @@
 //! What a browser is shown that opens the endpoint: that it is one, and what to do with it.
 
 use http::header::ACCEPT;
-use http::request::Parts;
 use http::{Method, StatusCode};
+use tidemill_http::{Answer, Request};
 use tidemill_services::BaseUrl;
 
-use crate::app::{Answer, App, plain};
+use crate::app::App;
 use crate::host;
 
 /// Whether a request is a person's who looks: whoever calls an API does not ask for HTML.
-pub(crate) fn is_for(parts: &Parts) -> bool {
-    let accept = parts.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    matches!(parts.method, Method::GET | Method::HEAD)
-        && parts.uri.path() == "/"
-        && parts.uri.query().is_none()
+pub(crate) fn is_for(request: &Request<'_>) -> bool {
+    let accept = request.headers.text(ACCEPT);
+    matches!(*request.method, Method::GET | Method::HEAD)
+        && request.path == "/"
+        && request.query.is_none()
         && accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// The page.
-pub(crate) fn page(app: &App, parts: &Parts) -> Answer {
-    let BaseUrl { scheme, host } = host::base_url(app, parts);
+pub(crate) fn page(app: &App, request: &Request<'_>) -> Answer {
+    let BaseUrl { scheme, host } = host::base_url(app, request.headers);
     // What a client says of itself does not become markup.
     let host: String = host.chars().filter(|it| !matches!(it, '<' | '>' | '&' | '"')).collect();
     let version = env!("CARGO_PKG_VERSION");
@@ -42,5 +42,5 @@ source.</p>
 </html>
 "#
     );
-    plain(StatusCode::OK, "text/html; charset=utf-8", text)
+    Answer::new(StatusCode::OK, "text/html; charset=utf-8", text)
 }

@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 /// [`the_floors_only_look_down`].
 const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-base", 0, &[]),
+    ("tidemill-http", 1, &["base"]),
     ("tidemill-journal", 1, &["base"]),
     ("tidemill-wire", 1, &["base"]),
     ("tidemill-sign", 1, &["base"]),
@@ -20,7 +21,11 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-queue", 2, &["base", "journal"]),
     ("tidemill-identity", 2, &["base", "journal", "sign"]),
     ("tidemill-services", 3, &["api", "base", "identity", "queue", "sign", "wire"]),
-    ("tidemill", 4, &["api", "base", "identity", "journal", "queue", "services", "sign", "wire"]),
+    (
+        "tidemill",
+        4,
+        &["api", "base", "http", "identity", "journal", "queue", "services", "sign", "wire"],
+    ),
     ("tidemill-bench", 4, &[]),
     ("tidemill-proof", 5, &["base", "bench"]),
     ("tidemill-sim", 4, &["base", "journal", "queue"]),

@@ -1,8 +1,9 @@
 //! The canonical request: the one text that both sides make of a request before they sign it.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 use sha2::{Digest, Sha256};
+use tidemill_base::Headers;
 
 use crate::request::Request;
 
@@ -112,14 +113,14 @@ pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)
 }
 
 /// `name:value,value\n`, each value trimmed and its runs of blanks folded into one.
-fn push_header(out: &mut Vec<u8>, headers: &HeaderMap, name: &HeaderName) {
+fn push_header(out: &mut Vec<u8>, headers: Headers<'_>, name: &HeaderName) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.push(b':');
-    for (at, value) in headers.get_all(name).iter().enumerate() {
+    for (at, value) in headers.all(name).enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        let words = value.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         for (at, word) in words.enumerate() {
             if at > 0 {
                 out.push(b' ');

@@ -1,7 +1,7 @@
 //! A credential as it is presented: an access key's id and the scope it signed for.
 
 use http::header::AUTHORIZATION;
-use tidemill_base::Region;
+use tidemill_base::{Region, header_text};
 
 use crate::canonical::parameters;
 use crate::rejection::Rejection;
@@ -57,7 +57,7 @@ impl Credential {
             let (_, text) = parameters.find(|(name, _)| name == b"X-Amz-Credential")?;
             return Self::parse(str::from_utf8(&text).ok()?).ok();
         };
-        let text = authorization.to_str().ok()?;
+        let text = header_text(authorization)?;
         // Every client that we know begins so; a search takes longer.
         let rest = match text.strip_prefix("AWS4-HMAC-SHA256 Credential=") {
             Some(rest) => rest,
@@ -132,8 +132,13 @@ mod tests {
             let headers: HeaderMap =
                 value.map(|value| (AUTHORIZATION, value)).into_iter().collect();
             let payload = Payload::Body(b"");
-            let request =
-                Request { method: &Method::GET, path: "/", query, headers: &headers, payload };
+            let request = Request {
+                method: &Method::GET,
+                path: "/",
+                query,
+                headers: (&headers).into(),
+                payload,
+            };
             Credential::claimed(&request).map(|credential| credential.key_id().to_owned())
         };
         let header = "AWS4-HMAC-SHA256 Credential=AKID/20150830/r/s/aws4_request, Signature=0";

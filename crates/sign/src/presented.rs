@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderName;
 use http::header::{AUTHORIZATION, DATE};
-use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
-use tidemill_base::Timestamp;
+use tidemill_base::{Headers, Timestamp, header_text};
 
 use crate::canonical::{ALGORITHM, parameters};
 use crate::credential::Credential;
 use crate::rejection::{Missing, MissingParts, Rejection};
-use crate::request::{AMZ_DATE, Request, SECURITY_TOKEN, header};
+use crate::request::{AMZ_DATE, Request, SECURITY_TOKEN};
 use crate::stamp::{from_basic, from_date_header};
 
 /// Where a request carries its signature.
@@ -95,10 +95,9 @@ impl Presented {
         self.signature.as_ref()
     }
 
-    fn from_header(authorization: &HeaderValue, headers: &HeaderMap) -> Result<Self, Rejection> {
-        let text = authorization
-            .to_str()
-            .map_or_else(|_| String::from_utf8_lossy(authorization.as_bytes()), Cow::Borrowed);
+    fn from_header(authorization: &[u8], headers: Headers<'_>) -> Result<Self, Rejection> {
+        let text = header_text(authorization)
+            .map_or_else(|| String::from_utf8_lossy(authorization), Cow::Borrowed);
         let digest = || STANDARD.encode(Sha256::digest(authorization));
         let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         if scheme != ALGORITHM {
@@ -118,8 +117,8 @@ impl Presented {
                 _ => {}
             }
         }
-        let amz_date = header(headers, AMZ_DATE);
-        parts.date = amz_date.or_else(|| header(headers, DATE)).map(Cow::Borrowed);
+        let amz_date = headers.text(AMZ_DATE);
+        parts.date = amz_date.or_else(|| headers.text(DATE)).map(Cow::Borrowed);
         let read_date = if amz_date.is_some() { from_basic } else { from_date_header };
         let whole = parts.whole().map_err(|parts| {
             Rejection::Incomplete(MissingParts {
@@ -128,7 +127,7 @@ impl Presented {
                 digest: Some(digest()),
             })
         })?;
-        let token = header(headers, SECURITY_TOKEN).map(str::to_owned);
+        let token = headers.text(SECURITY_TOKEN).map(str::to_owned);
         Self::from_parts(Form::Header, whole, read_date, None, token)
     }
 

@@ -1,7 +1,8 @@
 //! A request as it is signed: the parts that take part in a signature, and nothing else.
 
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderName, Method};
 use sha2::{Digest, Sha256};
+use tidemill_base::Headers;
 
 /// The header that says when a request was signed.
 pub(crate) const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -20,7 +21,7 @@ pub struct Request<'a> {
     /// What follows the `?`, still percent-encoded; empty if there is none.
     pub query: &'a str,
     /// The headers. `host` must be among them: over HTTP/2 the caller puts `:authority` there.
-    pub headers: &'a HeaderMap,
+    pub headers: Headers<'a>,
     /// The body, or its hash.
     pub payload: Payload<'a>,
 }
@@ -41,9 +42,4 @@ impl Payload<'_> {
             Self::Sha256(hash) => *hash,
         }
     }
-}
-
-/// The value of the first header of this name, if it is ASCII text.
-pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

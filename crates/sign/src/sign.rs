@@ -2,12 +2,12 @@
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tidemill_base::{Region, Timestamp};
+use tidemill_base::{Header, Headers, Region, Timestamp};
 
 use crate::canonical::{ALGORITHM, canonical_request, joined, string_to_sign, to_hex};
 use crate::credential::TERMINATOR;
 use crate::keys::SigningKey;
-use crate::request::{AMZ_DATE, CONTENT_SHA256, Request, SECURITY_TOKEN, header};
+use crate::request::{AMZ_DATE, CONTENT_SHA256, Request, SECURITY_TOKEN};
 use crate::secret::Secret;
 use crate::stamp::to_basic;
 
@@ -50,7 +50,7 @@ pub fn sign_request(
     signer: &Signer,
     now: Timestamp,
 ) -> Result<HeaderMap, Unsignable> {
-    if !request.headers.contains_key(HOST) {
+    if request.headers.get(HOST).is_none() {
         return Err(Unsignable::NoHost);
     }
     let time = to_basic(now);
@@ -59,12 +59,15 @@ pub fn sign_request(
     if let Some(token) = &signer.session_token {
         added.insert(SECURITY_TOKEN, value(token)?);
     }
-    let mut headers = request.headers.clone();
-    headers.extend(added.clone());
-    let mut signed: Vec<HeaderName> = headers.keys().filter(|name| covers(name)).cloned().collect();
+    let mut headers: Vec<Header<'_>> = request.headers.iter().collect();
+    headers.retain(|header| !added.contains_key(header.name));
+    headers.extend(Headers::from(&added).iter());
+    let name = |header: &Header<'_>| HeaderName::from_bytes(header.name.as_bytes()).ok();
+    let mut signed: Vec<HeaderName> = headers.iter().filter_map(name).filter(covers).collect();
     signed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    signed.dedup();
 
-    let request = Request { headers: &headers, ..*request };
+    let request = Request { headers: headers.as_slice().into(), ..*request };
     let payload_hash = payload_hash(&request);
     let canonical = canonical_request(&request, &signed, &payload_hash);
     let Signer { key_id, secret, region, service, .. } = signer;
@@ -86,7 +89,7 @@ fn covers(name: &HeaderName) -> bool {
 
 /// What stands for the body: what the caller says of it, or its hash.
 fn payload_hash(request: &Request<'_>) -> String {
-    let said = header(request.headers, CONTENT_SHA256);
+    let said = request.headers.text(CONTENT_SHA256);
     said.map_or_else(|| to_hex(&request.payload.sha256()), str::to_owned)
 }
 

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::header::HOST;
-use http::{HeaderMap, HeaderName};
 use subtle::ConstantTimeEq;
-use tidemill_base::Timestamp;
+use tidemill_base::{Header, Headers, Timestamp, header_text};
 
 use crate::canonical::{canonical_request, string_to_sign, to_hex};
 use crate::keys::KeyCache;
@@ -85,16 +85,21 @@ impl Presented {
 /// `host` is signed, or a request could be sent on to another endpoint; and so is each `x-amz-*`
 /// header, or its meaning could be changed on the way. Only the token is free to come unsigned:
 /// some clients add it after signing, and whoever looks up a temporary key compares its token.
-fn check_coverage(signed: &[HeaderName], headers: &HeaderMap) -> Result<(), Rejection> {
+fn check_coverage(signed: &[HeaderName], headers: Headers<'_>) -> Result<(), Rejection> {
     if !signed.contains(&HOST) {
         return Err(Rejection::UnsignedHeader { header: HOST });
     }
-    let must_be_signed =
-        |name: &&HeaderName| name.as_str().starts_with("x-amz-") && **name != SECURITY_TOKEN;
-    match headers.keys().filter(must_be_signed).find(|name| !signed.contains(name)) {
-        Some(header) => Err(Rejection::UnsignedHeader { header: header.clone() }),
-        None => Ok(()),
+    for Header { name, .. } in headers.iter() {
+        let ours = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+        let Some(header) = ours.then(|| HeaderName::from_bytes(name.as_bytes()).ok()).flatten()
+        else {
+            continue;
+        };
+        if header != SECURITY_TOKEN && !signed.contains(&header) {
+            return Err(Rejection::UnsignedHeader { header });
+        }
     }
+    Ok(())
 }
 
 fn check_scope_day(presented: &Presented, basic_time: &str) -> Result<(), Rejection> {
@@ -127,10 +132,9 @@ fn payload_hash<'a>(request: &Request<'a>) -> Result<Cow<'a, str>, Rejection> {
     let Some(claimed) = request.headers.get(CONTENT_SHA256) else {
         return Ok(Cow::Owned(to_hex(&request.payload.sha256())));
     };
-    let unsupported = || Rejection::UnsupportedPayload {
-        payload: String::from_utf8_lossy(claimed.as_bytes()).into_owned(),
-    };
-    let claimed = claimed.to_str().map_err(|_| unsupported())?;
+    let unsupported =
+        || Rejection::UnsupportedPayload { payload: String::from_utf8_lossy(claimed).into_owned() };
+    let claimed = header_text(claimed).ok_or_else(unsupported)?;
     if claimed == UNSIGNED_PAYLOAD {
         return Ok(Cow::Borrowed(claimed));
     }

@@ -34,11 +34,23 @@ fn headers<const N: usize>(pairs: [(&'static str, &str); N]) -> HeaderMap {
 }
 
 fn post<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Request<'a> {
-    Request { method: &Method::POST, path: "/", query: "", headers, payload: Payload::Body(body) }
+    Request {
+        method: &Method::POST,
+        path: "/",
+        query: "",
+        headers: headers.into(),
+        payload: Payload::Body(body),
+    }
 }
 
 fn get<'a>(headers: &'a HeaderMap, query: &'a str) -> Request<'a> {
-    Request { method: &Method::GET, path: "/", query, headers, payload: Payload::Body(b"") }
+    Request {
+        method: &Method::GET,
+        path: "/",
+        query,
+        headers: headers.into(),
+        payload: Payload::Body(b""),
+    }
 }
 
 /// The headers of a request signed at `at`, from the headers that it had before.

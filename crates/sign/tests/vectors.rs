@@ -59,7 +59,7 @@ impl Sent {
             method: &self.method,
             path: &self.path,
             query: &self.query,
-            headers: &self.headers,
+            headers: (&self.headers).into(),
             payload: Payload::Body(&self.body),
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tidemill_base::ByteSize;
+use tidemill_base::{ByteSize, Headers, header_text};
 
 use crate::cbor::{CborDecoder, CborEncoder};
 use crate::decode::{self, DecodeMembers, Decoder, Unreadable};
@@ -31,13 +31,13 @@ pub struct Head<'a> {
     /// What follows the question mark, still percent-encoded.
     pub query: Option<&'a str>,
     /// Its headers.
-    pub headers: &'a HeaderMap,
+    pub headers: Headers<'a>,
 }
 
 impl<'a> Head<'a> {
     /// The header `name` as text; nothing if it is absent or not ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&'a str> {
-        self.headers.get(name)?.to_str().ok()
+        self.headers.text(name)
     }
 
     /// The content type, without its parameters.
@@ -91,14 +91,13 @@ pub(crate) fn header(text: &str) -> HeaderValue {
 /// The body without its content encoding: clients compress large requests with gzip. A body that
 /// would be longer than `limit` is refused, before it takes the memory.
 pub fn plain_body<'a>(
-    headers: &HeaderMap,
+    headers: Headers<'_>,
     body: &'a [u8],
     limit: ByteSize,
 ) -> Result<Cow<'a, [u8]>, Fault> {
     let too_large = || Fault::new(&TOO_LARGE, format!("the body is longer than {limit}"));
     // Some clients list gzip behind another encoding that they only named.
-    let coding = headers.get_all(CONTENT_ENCODING).iter().next_back();
-    let coding = coding.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let coding = headers.all(CONTENT_ENCODING).last().and_then(header_text).unwrap_or_default();
     let last = coding.rsplit(',').next().unwrap_or_default().trim();
     if !last.eq_ignore_ascii_case("gzip") {
         return if body.len() > limit.as_usize() { Err(too_large()) } else { Ok(body.into()) };

@@ -15,7 +15,7 @@
 //!
 //! let headers = HeaderMap::new();
 //! let query = Some("Action=Fly");
-//! let head = Head { method: &Method::GET, path: "/", query, headers: &headers };
+//! let head = Head { method: &Method::GET, path: "/", query, headers: (&headers).into() };
 //! let refusal = identify(&[], &head, b"", None).unwrap_err();
 //! assert_eq!(refusal.protocol, Protocol::Query);
 //! let reply = encode_fault(refusal.protocol, refusal.service, &refusal.fault, "some-id");

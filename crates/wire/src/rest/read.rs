@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use tidemill_base::Timestamp;
+use tidemill_base::{Header, Timestamp, header_text};
 
 use super::uri::labels;
 use crate::call::Head;
@@ -61,8 +61,8 @@ impl<'a> RestDecoder<'a> {
                 given.map(|(_, value)| value.to_string()).collect()
             }
             Place::Header(name) => {
-                let given = self.head.headers.get_all(name).iter();
-                let texts: Vec<&str> = given.filter_map(|value| value.to_str().ok()).collect();
+                let texts: Vec<&str> =
+                    self.head.headers.all(name).filter_map(header_text).collect();
                 if let (Kind::List(item), false) = (&member.shape.kind, texts.is_empty()) {
                     let dates = matches!(item.shape.kind, Kind::Timestamp)
                         && item.time_format(TimeFormat::HttpDate) == TimeFormat::HttpDate;
@@ -84,9 +84,9 @@ impl<'a> RestDecoder<'a> {
         match member.place {
             Place::Headers(prefix) => {
                 let prefix = prefix.to_ascii_lowercase();
-                for (name, value) in self.head.headers {
-                    if let Some(key) = name.as_str().strip_prefix(&prefix)
-                        && let Ok(value) = value.to_str()
+                for Header { name, value } in self.head.headers.iter() {
+                    if let Some(key) = name.to_ascii_lowercase().strip_prefix(&prefix)
+                        && let Some(value) = header_text(value)
                     {
                         add(key, value);
                     }

@@ -84,7 +84,7 @@ fn cbor(service: &'static Service, wanted: &[u8], found: &[u8]) -> Result<(), St
     });
     let call = Call { service, operation, protocol: Protocol::RpcV2Cbor };
     let headers = HeaderMap::new();
-    let head = Head { method: &Method::POST, path: "/", query: None, headers: &headers };
+    let head = Head { method: &Method::POST, path: "/", query: None, headers: (&headers).into() };
     let value = |body: &[u8]| {
         let value: Whole = read(&call, &head, body).map_err(|fault| fault.message.to_string())?;
         Ok::<_, String>(value.sorted())

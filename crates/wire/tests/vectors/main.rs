@@ -188,7 +188,7 @@ fn what_clients_send_is_read() {
             None => (uri, None),
         };
         let headers = headers(sent);
-        let head = Head { method: &method, path, query, headers: &headers };
+        let head = Head { method: &method, path, query, headers: (&headers).into() };
         let body = body(protocol, sent);
         let call = identify(&[service], &head, &body, Some("vectors"))
             .map_err(|refusal| format!("not identified: {}", refusal.fault.message))?;

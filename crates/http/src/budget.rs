@@ -6,19 +6,22 @@
 //! clients try again on. Bytes are counted as they arrive, and not as announced: an announcement
 //! costs nothing to make.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use bytes::Bytes;
-use prometheus_client::metrics::gauge::Gauge;
 use tidemill_base::ByteSize;
+
+use crate::Untaken;
 
 /// Answers below this are not counted one by one: they go with the first write.
 const SMALL: usize = 64 << 10;
 
 /// What may be held, and what is.
-#[derive(Clone)]
-pub(crate) struct Budget {
+#[derive(Clone, Debug)]
+pub struct Budget {
     limit: i64,
-    /// Bytes.
-    pub(crate) held: Gauge,
+    held: Arc<AtomicI64>,
 }
 
 /// Too much is held.
@@ -26,15 +29,32 @@ pub(crate) struct Budget {
 pub(crate) struct Spent;
 
 /// Bytes that are held; given back when it is dropped.
-pub(crate) struct Held {
+#[derive(Debug)]
+pub struct Held {
     budget: Budget,
     bytes: i64,
 }
 
 impl Budget {
-    pub(crate) fn new(limit: ByteSize) -> Self {
+    /// Nothing is held yet, of at most `limit`.
+    pub fn new(limit: ByteSize) -> Self {
         let limit = i64::try_from(limit.as_u64()).unwrap_or(i64::MAX);
-        Self { limit, held: Gauge::default() }
+        Self { limit, held: Arc::default() }
+    }
+
+    /// How many bytes are held.
+    pub fn held(&self) -> i64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Holds so many bytes, if they fit.
+    ///
+    /// # Errors
+    /// [`Untaken::TooMuch`] if too much is held.
+    pub fn take(&self, bytes: usize) -> Result<Held, Untaken> {
+        let mut held = self.hold();
+        held.more(bytes).map_err(|Spent| Untaken::TooMuch)?;
+        Ok(held)
     }
 
     /// Nothing yet, to hold more with.
@@ -43,7 +63,7 @@ impl Budget {
     }
 
     /// Counts an answer until it is sent. It is there already, so it is not refused.
-    pub(crate) fn keep(&self, answer: Bytes) -> Bytes {
+    pub fn keep(&self, answer: Bytes) -> Bytes {
         if answer.len() < SMALL {
             return answer;
         }
@@ -63,13 +83,13 @@ impl Held {
     fn count(&mut self, bytes: usize) -> i64 {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.bytes += bytes;
-        self.budget.held.inc_by(bytes) + bytes
+        self.budget.held.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.held.dec_by(self.bytes);
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -98,7 +118,7 @@ mod tests {
         drop(first);
         assert_eq!(second.more(1), Ok(()));
         drop(second);
-        assert_eq!(budget.held.get(), 0);
+        assert_eq!(budget.held(), 0);
     }
 
     #[test]
@@ -107,8 +127,8 @@ mod tests {
         let mut answer = budget.keep(vec![7; SMALL].into());
         let part = answer.split_to(10);
         drop(answer);
-        assert_eq!(budget.held.get(), 65_536);
+        assert_eq!(budget.held(), 65_536);
         drop(part);
-        assert_eq!(budget.held.get(), 0);
+        assert_eq!(budget.held(), 0);
     }
 }
