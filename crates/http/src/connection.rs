@@ -314,21 +314,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Ok(Some(answer)));
             }
-            // Whoever sends more than one request ahead waits with the rest.
-            if !ahead.is_empty() {
-                return Poll::Pending;
-            }
-            let mut bytes = [0; 512];
-            let mut bytes = ReadBuf::new(&mut bytes);
-            match pin!(&mut *stream).poll_read(cx, &mut bytes) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) if bytes.filled().is_empty() => Poll::Ready(Ok(None)),
-                Poll::Ready(Ok(())) => {
-                    ahead.extend_from_slice(bytes.filled());
-                    Poll::Pending
+            // What else is sent meanwhile is kept, up to a point, to see the end behind it.
+            while ahead.len() < ROOM {
+                let mut bytes = [0; 512];
+                let mut bytes = ReadBuf::new(&mut bytes);
+                match pin!(&mut *stream).poll_read(cx, &mut bytes) {
+                    Poll::Pending => break,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(())) if bytes.filled().is_empty() => {
+                        return Poll::Ready(Ok(None));
+                    }
+                    Poll::Ready(Ok(())) => ahead.extend_from_slice(bytes.filled()),
                 }
             }
+            Poll::Pending
         })
         .await
     }
