@@ -13,7 +13,8 @@ fuzz_target!(|input: (&str, &[u8])| {
     let mut headers = HeaderMap::new();
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert("content-type", form);
-    let head = Head { method: &Method::POST, path: "/1/q", query: Some(query), headers: (&headers).into() };
+    let headers = (&headers).into();
+    let head = Head { method: &Method::POST, path: "/1/q", query: Some(query), headers };
     match identify(SERVICES, &head, body, None) {
         Ok(call) if call.service.name == sqs::SERVICE.name => {
             let _ = sqs::Request::decode(&call, &head, body);

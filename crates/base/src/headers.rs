@@ -3,7 +3,7 @@
 //! A request has a dozen headers and is asked for half of them, so a server gains nothing by a map
 //! of them: to make it costs several times what it takes to look through the lines.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A header as it stands in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,9 @@ impl<'a> Headers<'a> {
         let name = name.as_ref();
         match self.0 {
             Kept::Lines(lines) => {
-                let mut lines = lines.iter();
-                lines.find(|line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value)
+                lines.iter().find(|line| is_same(line.name, name)).map(|line| line.value)
             }
-            Kept::Map(map) => map.get(name).map(http::HeaderValue::as_bytes),
+            Kept::Map(map) => map.get(name).map(HeaderValue::as_bytes),
         }
     }
 
@@ -47,7 +46,7 @@ impl<'a> Headers<'a> {
 
     /// The values of all headers of this name, in order.
     pub fn all(&self, name: impl AsRef<str>) -> impl Iterator<Item = &'a [u8]> {
-        let same = move |header: &Header<'_>| header.name.eq_ignore_ascii_case(name.as_ref());
+        let same = move |header: &Header<'_>| is_same(header.name, name.as_ref());
         self.iter().filter(same).map(|header| header.value)
     }
 
@@ -64,10 +63,53 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// A header's value as text, if it is of visible ASCII, blanks and tabs.
+/// Whether two names are one. Most that are not differ in length, or at once.
+fn is_same(one: &str, other: &str) -> bool {
+    let first = |name: &str| name.as_bytes().first().map(u8::to_ascii_lowercase);
+    one.len() == other.len() && first(one) == first(other) && one.eq_ignore_ascii_case(other)
+}
+
+/// A header's value as text, if it is ASCII: no header has other control characters than tabs.
 pub fn header_text(value: &[u8]) -> Option<&str> {
-    let visible = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
-    value.iter().all(visible).then(|| str::from_utf8(value).ok())?
+    if value.is_ascii() { str::from_utf8(value).ok() } else { None }
+}
+
+/// The headers of an answer: a few, each name once, in the order in which they were set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(HeaderName, HeaderValue)>);
+
+impl Fields {
+    /// No headers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a header, in place of one of this name.
+    pub fn insert(&mut self, name: HeaderName, value: HeaderValue) {
+        if self.0.is_empty() {
+            self.0.reserve_exact(3);
+        }
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, before)) => *before = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// Removes the header of this name.
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
+    /// The value of the header of this name.
+    pub fn get(&self, name: impl AsRef<str>) -> Option<&HeaderValue> {
+        let mut fields = self.0.iter();
+        fields.find(|(known, _)| is_same(known.as_str(), name.as_ref())).map(|(_, value)| value)
+    }
+
+    /// Each header.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
 }
 
 impl<'a> From<&'a [Header<'a>]> for Headers<'a> {
@@ -107,8 +149,8 @@ mod tests {
         check(Headers::from(lines.as_slice()));
         let mut map = HeaderMap::new();
         for Header { name, value } in lines {
-            let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
-            map.append(name, http::HeaderValue::from_bytes(value).unwrap());
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            map.append(name, HeaderValue::from_bytes(value).unwrap());
         }
         check(Headers::from(&map));
     }

@@ -11,7 +11,7 @@ mod time;
 mod units;
 
 pub use chance::Chance;
-pub use headers::{Header, Headers, header_text};
+pub use headers::{Fields, Header, Headers, header_text};
 pub use ids::{AccountId, BadAccountId, MessageId, RequestId};
 pub use names::{BadName, QueueName, Region};
 pub use time::{Clock, Timestamp};

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tidemill_base::Clock;
+use http::{HeaderValue, Method, StatusCode};
+use tidemill_base::{Clock, Fields};
 
 use crate::head::Version;
 
@@ -17,7 +17,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers, but for those that tell its length, its time, and what becomes of the
     /// connection.
-    pub headers: HeaderMap,
+    pub headers: Fields,
     /// Its body.
     pub body: Bytes,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Asked<'a> {
 impl Answer {
     /// One with a body of this type.
     pub fn new(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Self {
-        let mut headers = HeaderMap::new();
+        let mut headers = Fields::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         Self { status, headers, body: body.into() }
     }
@@ -50,7 +50,7 @@ impl Answer {
         out.push(b' ');
         out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
         out.extend_from_slice(b"\r\n");
-        for (name, value) in &headers {
+        for (name, value) in headers.iter() {
             push(out, name.as_str(), value.as_bytes());
         }
         let bare = status.is_informational()

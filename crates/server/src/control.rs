@@ -121,7 +121,7 @@ fn clock(app: &App, body: &[u8]) -> Result<Value, Refused> {
 }
 
 /// `POST /_tidemill/faults`: a disk that fails.
-fn faults(app: &App, body: &Bytes) -> Result<Value, Refused> {
+fn faults(app: &App, body: &[u8]) -> Result<Value, Refused> {
     let Some(faults) = &app.faults else {
         let why = "start the service with --allow-faults to make its disk fail";
         return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));

@@ -57,14 +57,13 @@ impl Credential {
             let (_, text) = parameters.find(|(name, _)| name == b"X-Amz-Credential")?;
             return Self::parse(str::from_utf8(&text).ok()?).ok();
         };
-        let text = header_text(authorization)?;
         // Every client that we know begins so; a search takes longer.
-        let rest = match text.strip_prefix("AWS4-HMAC-SHA256 Credential=") {
+        let rest = match authorization.strip_prefix(b"AWS4-HMAC-SHA256 Credential=") {
             Some(rest) => rest,
-            None => text.split_once("Credential=")?.1,
+            None => header_text(authorization)?.split_once("Credential=")?.1.as_bytes(),
         };
-        let end = rest.bytes().position(|byte| byte == b',').unwrap_or(rest.len());
-        Self::parse(rest[..end].trim()).ok()
+        let end = rest.iter().position(|byte| *byte == b',').unwrap_or(rest.len());
+        Self::parse(header_text(&rest[..end])?.trim()).ok()
     }
 
     /// The access key's id.

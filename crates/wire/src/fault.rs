@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tidemill_base::Fields;
 
 use crate::call::{Reply, header};
 use crate::json::push_string;
@@ -167,7 +168,7 @@ pub fn encode_fault(
 }
 
 /// Clients that moved from Query to JSON still look for the old code.
-fn add_query_code(headers: &mut HeaderMap, error: &ErrorShape) {
+fn add_query_code(headers: &mut Fields, error: &ErrorShape) {
     let side = if error.sender { "Sender" } else { "Receiver" };
     let name = HeaderName::from_static("x-amzn-query-error");
     headers.insert(name, header(&format!("{};{side}", error.code)));

@@ -48,7 +48,7 @@ impl<'a> RestEncoder<'a> {
             self.reply.body = body.into();
         }
         if self.reply.body.is_empty() {
-            self.reply.headers.remove(CONTENT_TYPE);
+            self.reply.headers.remove(&CONTENT_TYPE);
         }
     }
 
