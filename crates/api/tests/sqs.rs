@@ -53,7 +53,7 @@ fn text(reply: &Reply) -> &str {
 }
 
 fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
-    reply.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    reply.headers.get(name).unwrap_or_default()
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! A request has a dozen headers and is asked for half of them, so a server gains nothing by a map
 //! of them: to make it costs several times what it takes to look through the lines.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A header as it stands in a request.
@@ -63,10 +65,10 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// Whether two names are one. Most that are not differ in length, or at once.
+/// Whether two names are one. Most that are not differ in length already.
+#[inline]
 fn is_same(one: &str, other: &str) -> bool {
-    let first = |name: &str| name.as_bytes().first().map(u8::to_ascii_lowercase);
-    one.len() == other.len() && first(one) == first(other) && one.eq_ignore_ascii_case(other)
+    one.len() == other.len() && (one == other || one.eq_ignore_ascii_case(other))
 }
 
 /// A header's value as text, if it is ASCII: no header has other control characters than tabs.
@@ -76,7 +78,7 @@ pub fn header_text(value: &[u8]) -> Option<&str> {
 
 /// The headers of an answer: a few, each name once, in the order in which they were set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields(Vec<(HeaderName, HeaderValue)>);
+pub struct Fields(Vec<(HeaderName, Cow<'static, str>)>);
 
 impl Fields {
     /// No headers yet.
@@ -84,8 +86,12 @@ impl Fields {
         Self::default()
     }
 
-    /// Sets a header, in place of one of this name.
-    pub fn insert(&mut self, name: HeaderName, value: HeaderValue) {
+    /// Sets a header, in place of one of this name. A value that no header can hold, such as one
+    /// of two lines, is left empty: what stands in it may be somebody else's words.
+    pub fn insert(&mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) {
+        let value = value.into();
+        let held = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+        let value = if value.bytes().all(held) { value } else { Cow::Borrowed("") };
         if self.0.is_empty() {
             self.0.reserve_exact(3);
         }
@@ -101,14 +107,14 @@ impl Fields {
     }
 
     /// The value of the header of this name.
-    pub fn get(&self, name: impl AsRef<str>) -> Option<&HeaderValue> {
+    pub fn get(&self, name: impl AsRef<str>) -> Option<&str> {
         let mut fields = self.0.iter();
-        fields.find(|(known, _)| is_same(known.as_str(), name.as_ref())).map(|(_, value)| value)
+        fields.find(|(known, _)| is_same(known.as_str(), name.as_ref())).map(|(_, value)| &**value)
     }
 
     /// Each header.
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        self.0.iter().map(|(name, value)| (name, &**value))
     }
 }
 
@@ -153,5 +159,16 @@ mod tests {
             map.append(name, HeaderValue::from_bytes(value).unwrap());
         }
         check(Headers::from(&map));
+    }
+
+    #[test]
+    fn an_answers_headers_are_set_once_and_hold_one_line() {
+        let mut fields = Fields::new();
+        fields.insert(HeaderName::from_static("x-a"), "1");
+        fields.insert(HeaderName::from_static("x-b"), "2\r\nx-c: 3");
+        fields.insert(HeaderName::from_static("x-a"), "4\t5".to_owned());
+        assert_eq!((fields.get("X-A"), fields.get("x-b")), (Some("4\t5"), Some("")));
+        fields.remove(&HeaderName::from_static("x-b"));
+        assert_eq!(fields.iter().count(), 1);
     }
 }

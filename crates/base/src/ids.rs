@@ -40,8 +40,8 @@ impl FromStr for AccountId {
     }
 }
 
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AccountId {
+    fn digits(self) -> [u8; 12] {
         // Every message carries its sender's account: the formatter's padding is slow.
         let mut text = [b'0'; 12];
         let mut rest = self.0;
@@ -49,8 +49,24 @@ impl fmt::Display for AccountId {
             *digit += u8::try_from(rest % 10).expect("a digit");
             rest /= 10;
         }
-        f.write_str(str::from_utf8(&text).expect("digits are UTF-8"))
+        text
     }
+
+    /// The account as text, as `to_string` would give it, without going through a formatter.
+    pub fn text(self) -> String {
+        text(&self.digits()).to_owned()
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(text(&self.digits()))
+    }
+}
+
+/// Digits and hyphens, which are UTF-8.
+fn text(ascii: &[u8]) -> &str {
+    str::from_utf8(ascii).expect("digits and hyphens are UTF-8")
 }
 
 /// A random (version 4) UUID, drawn and written.
@@ -61,7 +77,8 @@ fn random_uuid(chance: &Chance) -> [u8; 16] {
     bytes
 }
 
-fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A UUID's text.
+fn uuid(bytes: &[u8; 16]) -> [u8; 36] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut digits = [0; 32];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
@@ -74,7 +91,7 @@ fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     text[14..18].copy_from_slice(&digits[12..16]);
     text[19..23].copy_from_slice(&digits[16..20]);
     text[24..].copy_from_slice(&digits[20..]);
-    f.write_str(str::from_utf8(&text).expect("hexadecimal digits and hyphens are UTF-8"))
+    text
 }
 
 /// A message's id, a UUID that never changes while the message lives.
@@ -85,6 +102,11 @@ impl MessageId {
     /// A new id.
     pub fn random(chance: &Chance) -> Self {
         Self(random_uuid(chance))
+    }
+
+    /// The id as text, as `to_string` would give it, without going through a formatter.
+    pub fn text(&self) -> String {
+        text(&uuid(&self.0)).to_owned()
     }
 
     /// The id's bytes, for storing.
@@ -100,7 +122,7 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_uuid(&self.0, f)
+        f.write_str(text(&uuid(&self.0)))
     }
 }
 
@@ -113,11 +135,16 @@ impl RequestId {
     pub fn random(chance: &Chance) -> Self {
         Self(random_uuid(chance))
     }
+
+    /// The id as text, as `to_string` would give it, without going through a formatter.
+    pub fn text(&self) -> String {
+        text(&uuid(&self.0)).to_owned()
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_uuid(&self.0, f)
+        f.write_str(text(&uuid(&self.0)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use tidemill_base::{Clock, Fields};
 
 use crate::head::Version;
@@ -35,7 +35,7 @@ impl Answer {
     /// One with a body of this type.
     pub fn new(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Self {
         let mut headers = Fields::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CONTENT_TYPE, kind);
         Self { status, headers, body: body.into() }
     }
 

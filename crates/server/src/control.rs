@@ -1,7 +1,7 @@
 //! Our own paths: health, metrics, and what tests and tools need under `/_tidemill/`.
 
 use http::header::{ALLOW, HOST};
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemill_http::{Answer, Request};
@@ -19,7 +19,7 @@ pub(crate) fn looked_at(request: &Request<'_>, answer: impl FnOnce() -> Answer) 
     }
     let message = json!({ "message": format!("GET {}", request.path) }).to_string();
     let mut refusal = Answer::new(StatusCode::METHOD_NOT_ALLOWED, JSON, message);
-    refusal.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    refusal.headers.insert(ALLOW, "GET, HEAD");
     refusal
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn answer(app: &App, request: &Request<'_>) -> Answer {
         Err(Refused(status, message)) => {
             let mut answer = Answer::new(status, JSON, json!({ "message": message }).to_string());
             if status == StatusCode::METHOD_NOT_ALLOWED {
-                answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
+                answer.headers.insert(ALLOW, "POST");
             }
             answer
         }

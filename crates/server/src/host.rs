@@ -12,16 +12,14 @@ pub(crate) fn base_url<'a>(app: &'a App, headers: Headers<'a>) -> BaseUrl<'a> {
     if let Some((scheme, host)) = &app.settings.public_url {
         return BaseUrl { scheme, host };
     }
-    let header = |name: &str| {
-        let value = headers.text(name)?;
+    let forwarded = |name: &str| {
+        let value = if app.settings.trust_forwarded { headers.text(name) } else { None };
         // Of a chain of proxies the first one spoke to the client.
-        let first = value.split(',').next()?.trim();
-        (!first.is_empty()).then_some(first)
+        value?.split(',').map(str::trim).next().filter(|first| !first.is_empty())
     };
-    let forwarded = |name| if app.settings.trust_forwarded { header(name) } else { None };
     let ours = if app.settings.tls.is_some() { "https" } else { "http" };
     let scheme = forwarded("x-forwarded-proto").unwrap_or(ours);
-    let host = forwarded("x-forwarded-host").or_else(|| header(HOST.as_str()));
+    let host = forwarded("x-forwarded-host").or_else(|| headers.text(HOST));
     // HTTP/1.0 asks for no host.
-    BaseUrl { scheme, host: host.unwrap_or("localhost") }
+    BaseUrl { scheme, host: host.filter(|host| !host.is_empty()).unwrap_or("localhost") }
 }

@@ -30,7 +30,7 @@ static TIMEOUT: ErrorShape =
 /// Answers a request to an API.
 pub(crate) async fn travel(app: &App, request: &Request<'_>) -> Answer {
     let started = app.clock.monotonic();
-    let id = RequestId::random(&app.chance).to_string();
+    let id = RequestId::random(&app.chance).text();
     let mut call = None;
     let (reply, result) = match steps(app, request, &id, &mut call).await {
         Ok(reply) => (reply, OK),

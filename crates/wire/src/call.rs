@@ -7,7 +7,7 @@ use std::io::Read as _;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use tidemill_base::{ByteSize, Fields, Headers, header_text};
 
 use crate::cbor::{CborDecoder, CborEncoder};
@@ -75,19 +75,14 @@ impl Reply {
     /// An answer without a body yet.
     pub(crate) fn new(status: StatusCode, protocol: Protocol, request_id: &str) -> Self {
         let mut headers = Fields::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(protocol.content_type()));
-        headers.insert(HeaderName::from_static("x-amzn-requestid"), header(request_id));
+        headers.insert(CONTENT_TYPE, protocol.content_type());
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id.to_owned());
         if protocol == Protocol::RpcV2Cbor {
             let name = HeaderName::from_static("smithy-protocol");
-            headers.insert(name, HeaderValue::from_static("rpc-v2-cbor"));
+            headers.insert(name, "rpc-v2-cbor");
         }
         Self { status, headers, body: Bytes::new() }
     }
-}
-
-/// `text` as a header's value; empty if no header can hold it.
-pub(crate) fn header(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The body without its content encoding: clients compress large requests with gzip. A body that

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, StatusCode};
 use tidemill_base::Fields;
 
-use crate::call::{Reply, header};
+use crate::call::Reply;
 use crate::json::push_string;
 use crate::protocol::Protocol;
 use crate::schema::Service;
@@ -150,7 +150,7 @@ pub fn encode_fault(
         Protocol::AwsJson10 | Protocol::AwsJson11 => json(&kind, fault),
         Protocol::RestJson => {
             let name = HeaderName::from_static("x-amzn-errortype");
-            reply.headers.insert(name, header(&kind));
+            reply.headers.insert(name, kind.clone());
             json(&kind, fault)
         }
         Protocol::RpcV2Cbor => crate::cbor::fault(&kind, fault).into(),
@@ -159,7 +159,7 @@ pub fn encode_fault(
         Protocol::Ec2Query => ec2(fault, request_id),
     };
     if fault.error == &UNKNOWN_OPERATION && protocol.is_form() {
-        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        reply.headers.insert(CONTENT_TYPE, "text/xml");
     }
     if !protocol.is_form() && service.is_some_and(|service| service.query_compatible) {
         add_query_code(&mut reply.headers, fault.error);
@@ -171,7 +171,7 @@ pub fn encode_fault(
 fn add_query_code(headers: &mut Fields, error: &ErrorShape) {
     let side = if error.sender { "Sender" } else { "Receiver" };
     let name = HeaderName::from_static("x-amzn-query-error");
-    headers.insert(name, header(&format!("{};{side}", error.code)));
+    headers.insert(name, format!("{};{side}", error.code));
 }
 
 fn json(kind: &str, fault: &Fault) -> Bytes {

@@ -97,7 +97,9 @@ fn by_target(
     head: &Head<'_>,
     target: &str,
 ) -> Result<Call, Unidentified> {
-    let (prefix, operation) = target.rsplit_once('.').unwrap_or(("", target));
+    // A search for a letter takes longer to begin than these few bytes to look at.
+    let dot = target.bytes().rposition(|byte| byte == b'.');
+    let (prefix, operation) = dot.map_or(("", target), |at| (&target[..at], &target[at + 1..]));
     let mut all = services.iter().copied();
     let service = all.find(|service| !service.target.is_empty() && service.target == prefix);
     let favourite = service.and_then(|service| {

@@ -30,26 +30,26 @@ impl Engine {
     ) -> Result<Vec<Sent>, Error> {
         self.0.may_grow()?;
         let queue = self.0.number(id)?;
-        let prepare = |message: &NewMessage| {
+        let mut contents = Vec::with_capacity(messages.len());
+        let mut new = Vec::with_capacity(messages.len());
+        for NewMessage { content, delay } in messages {
             let id = MessageId::random(&self.0.chance);
-            let content = &message.content;
             let group = content.group.as_deref().map(Into::into);
-            let sending = Sending { id, delay: message.delay, group, marks: Marks::of(content) };
-            (Packed::new(id, content), sending)
-        };
-        let (contents, new): (Vec<_>, Vec<_>) = messages.iter().map(prepare).unzip();
+            new.push(Sending { id, delay, group, marks: Marks::of(&content) });
+            contents.push(Packed::new(id, content));
+        }
         let sent = {
             let mut shard = self.0.lock();
             let send = Send { queue, messages: new };
             let sent = self.0.commit(&mut shard, &send, &contents)?;
             if let Ok(queue) = shard.machine.queue_mut(queue) {
                 let tally = &mut queue.memory.tally;
-                for (message, sent) in messages.iter().zip(&sent.reply) {
+                for (content, sent) in contents.iter().zip(&sent.reply) {
                     if sent.duplicate {
                         tally.deduplicated += 1;
                     } else {
                         tally.sent += 1;
-                        tally.sent_bytes += count(message.content.body.len());
+                        tally.sent_bytes += count(content.body().len());
                     }
                 }
             }

@@ -198,9 +198,9 @@ impl Inner {
             let found = self.content(queue, pick.sequence, pick.position);
             if let Some((_, content)) = found {
                 let Pick { sequence, destination, .. } = pick;
-                let packed = Packed::new(MessageId::random(&self.chance), &content);
+                let group = content.group.as_deref().map(Into::into);
+                let packed = Packed::new(MessageId::random(&self.chance), content);
                 bytes += packed.size();
-                let group = content.group.map(Into::into);
                 read.push((Redriving { sequence, destination, group }, packed));
             }
         }

@@ -74,7 +74,7 @@ impl Rig {
         self.advance(command.queue());
         let decision = command.decide(&self.machine)?;
         for record in &decision.records {
-            let content = Packed::new(MessageId::from_bytes([0; 16]), &Content::default());
+            let content = Packed::new(MessageId::from_bytes([0; 16]), Content::default());
             let mut payload = Vec::new();
             record.write(record.has_content().then_some(&content), &mut payload);
             let at = Position::from_u64(self.end);

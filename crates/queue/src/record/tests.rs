@@ -116,7 +116,7 @@ fn one_of_each() -> impl Iterator<Item = Record> {
 }
 
 fn written(record: &Record) -> Vec<u8> {
-    let content = Packed::new(MessageId::from_bytes([1; 16]), &Content::default());
+    let content = Packed::new(MessageId::from_bytes([1; 16]), Content::default());
     let mut bytes = Vec::new();
     record.write(record.has_content().then_some(&content), &mut bytes);
     bytes
@@ -136,7 +136,7 @@ fn every_record_comes_back_as_it_was_written() {
 fn a_record_that_was_cut_is_an_error() {
     for record in one_of_each() {
         let bytes = written(&record);
-        let content = Packed::new(MessageId::from_bytes([1; 16]), &Content::default()).size();
+        let content = Packed::new(MessageId::from_bytes([1; 16]), Content::default()).size();
         let content = if record.has_content() { content } else { 0 };
         let needed = bytes.len() - content;
         for cut in 0..needed {

@@ -70,7 +70,7 @@ impl Given {
             attributes_md5: digest::of_attributes(&attributes),
             body: Bytes::from(self.body),
             attributes,
-            sender: cx.account().to_string(),
+            sender: cx.account().text(),
             trace_header: self.trace_header,
             group: self.group_id,
             deduplication,

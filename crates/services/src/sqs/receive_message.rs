@@ -99,7 +99,7 @@ fn told(delivery: Delivery, system: SystemWanted, wanted: &Wanted<'_>) -> Messag
         chosen = picked.into_iter().map(message_attributes::write).collect();
     }
     Message {
-        message_id: Some(delivery.id.to_string()),
+        message_id: Some(delivery.id.text()),
         receipt_handle: Some(delivery.receipt.to_string()),
         md5_of_body: Some(digest::hexadecimal(&content.body_md5)),
         body: Some(String::from_utf8_lossy(&content.body).into_owned()),
@@ -159,7 +159,7 @@ impl SystemWanted {
             "MessageGroupId" => content.group.clone(),
             // A dead letter goes by its own id: two that were known by the same one are two.
             "MessageDeduplicationId" if delivery.source.is_some() && self.fifo => {
-                Some(delivery.id.to_string())
+                Some(delivery.id.text())
             }
             "MessageDeduplicationId" => content.deduplication.clone(),
             "DeadLetterQueueSourceArn" => {

@@ -41,7 +41,7 @@ pub(super) async fn one(
     let digests = Digests::of(&message, system.digest);
     let sent = sqs.engine.send(id, message).await.map_err(|it| fault::of(it, ""))?;
     Ok(SendMessageResult {
-        message_id: Some(sent.id.to_string()),
+        message_id: Some(sent.id.text()),
         md5_of_message_body: Some(digests.body),
         md5_of_message_attributes: digests.attributes,
         md5_of_message_system_attributes: digests.system,
@@ -119,7 +119,7 @@ impl Entry {
     fn sent(self, sent: Sent, sequence_number: Option<String>) -> SendMessageBatchResultEntry {
         SendMessageBatchResultEntry {
             id: self.id,
-            message_id: sent.id.to_string(),
+            message_id: sent.id.text(),
             md5_of_message_body: self.digests.body,
             md5_of_message_attributes: self.digests.attributes,
             md5_of_message_system_attributes: self.digests.system,

@@ -18,7 +18,8 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(body: &'a [u8]) -> Read<Self> {
-        let text = str::from_utf8(body).map_err(|_| Unreadable("the body is not UTF-8".into()))?;
+        let text = simdutf8::basic::from_utf8(body);
+        let text = text.map_err(|_| Unreadable("the body is not UTF-8".into()))?;
         Ok(Self { text, at: 0, depth: 0 })
     }
 

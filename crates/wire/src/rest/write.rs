@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, StatusCode};
 use tidemill_base::Timestamp;
 
-use crate::call::{Reply, header};
+use crate::call::Reply;
 use crate::encode::Encoder;
 use crate::json::JsonEncoder;
 use crate::schema::{Kind, Member, Place, Role, TimeFormat};
@@ -82,7 +82,7 @@ impl<'a> RestEncoder<'a> {
             Some(Place::Payload) => {
                 self.is_json = false;
                 self.reply.body = text().into();
-                let plain = http::HeaderValue::from_static("text/plain");
+                let plain = "text/plain";
                 self.reply.headers.insert(CONTENT_TYPE, plain);
             }
             Some(Place::Body | Place::Param(_) | Place::Params | Place::Label(_)) | None => {
@@ -95,7 +95,7 @@ impl<'a> RestEncoder<'a> {
     /// Sets a header; a name that is none, which only a map's key can be, is left out.
     fn insert(&mut self, name: &str, text: &str) {
         if let Ok(name) = HeaderName::try_from(name) {
-            self.reply.headers.insert(name, header(text));
+            self.reply.headers.insert(name, text.to_owned());
         }
     }
 
@@ -198,7 +198,7 @@ impl Encoder for RestEncoder<'_> {
         if self.place(member) == Some(Place::Payload) {
             self.is_json = false;
             self.reply.body = bytes::Bytes::copy_from_slice(bytes);
-            let binary = http::HeaderValue::from_static("application/octet-stream");
+            let binary = "application/octet-stream";
             self.reply.headers.insert(CONTENT_TYPE, binary);
             return;
         }
