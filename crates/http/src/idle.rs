@@ -1,11 +1,12 @@
 //! How long a connection may rest.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 use tokio::time::{Sleep, sleep};
 
 /// Tells when a connection is not to rest any longer: when it did for too long, which is once its
@@ -53,7 +54,7 @@ impl Idle {
 
     /// Ready when the rest is over. Always polled by the same task.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let told = !self.is_set && self.stopping.as_mut().poll(cx).is_ready();
+        let told = !self.is_set && certainly(&mut self.stopping, cx).is_ready();
         if told || self.is_stopped() {
             return Poll::Ready(());
         }
@@ -66,9 +67,15 @@ impl Idle {
                 self.sleep.set(sleep(self.patience));
             }
             // Should it ring at once, the loop sees it.
-            let _ = self.sleep.as_mut().poll(cx);
+            let _ = certainly(&mut self.sleep, cx);
             self.is_set = true;
         }
         Poll::Pending
     }
+}
+
+/// Polls even if the task has done as much as one may at a time: tokio would have it come again
+/// without a look at the future then, which is polled once only and would never wake anyone.
+fn certainly<F: Future + Unpin>(future: F, cx: &mut Context<'_>) -> Poll<F::Output> {
+    pin!(unconstrained(future)).poll(cx)
 }
