@@ -53,6 +53,12 @@ pub enum Malformed {
     /// It is not HTTP/1.
     #[error("this is no HTTP/1.1 request")]
     NotHttp,
+    /// A line of it ends in a line feed alone.
+    #[error("the request's lines do not end in carriage return and line feed")]
+    Lines,
+    /// It names two hosts, or one twice.
+    #[error("the request names its host twice")]
+    Hosts,
     /// It asks for no path.
     #[error("the request names no path")]
     Target,
@@ -74,7 +80,9 @@ impl Malformed {
     /// What it is answered with.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::NotHttp | Self::Target | Self::Framing => StatusCode::BAD_REQUEST,
+            Self::NotHttp | Self::Lines | Self::Hosts | Self::Target | Self::Framing => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooManyHeaders | Self::TooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
         }
@@ -106,66 +114,75 @@ impl<'a> Head<'a> {
             version,
             headers: Vec::with_capacity(request.headers.len()),
             framing: Framing::Length(0),
-            keeps: version == Version::Http11,
+            keeps: false,
             expects: false,
             length,
         };
         let mut announced = Announced::default();
+        let mut ends = bytes[..length].ends_with(b"\r\n\r\n");
         for httparse::Header { name, value } in &*request.headers {
+            // The parser takes a line feed alone as an end, and others do not.
+            let before = name.as_ptr().addr() - bytes.as_ptr().addr();
+            ends &= bytes[..before].ends_with(b"\r\n");
             read.headers.push(Header { name, value });
-            read.heed(name, value, &mut announced)?;
+            announced.heed(name, value)?;
+        }
+        if !ends {
+            return Err(Malformed::Lines);
         }
         read.framing = announced.framing(version)?;
+        read.keeps = !announced.closes && (version == Version::Http11 || announced.stays);
+        // Who speaks HTTP/1.0 does not know that answer.
+        read.expects = announced.expects && version == Version::Http11;
         Ok(Some(read))
     }
+}
 
-    /// Takes in what a header says of the request as a message.
-    fn heed(
-        &mut self,
-        name: &str,
-        value: &[u8],
-        announced: &mut Announced,
-    ) -> Result<(), Malformed> {
+/// What headers say of the request as a message.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a header that is there or not")]
+struct Announced {
+    length: Option<u64>,
+    chunked: bool,
+    host: bool,
+    expects: bool,
+    closes: bool,
+    stays: bool,
+}
+
+impl Announced {
+    /// Takes in what a header says.
+    fn heed(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         // Few names are as long as one of these.
         match name.len() {
+            4 if is("host") && self.host => return Err(Malformed::Hosts),
+            4 if is("host") => self.host = true,
             6 if is("expect") => self.expects = value.eq_ignore_ascii_case(b"100-continue"),
             10 if is("connection") => {
                 for word in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                    if word.eq_ignore_ascii_case(b"close") {
-                        self.keeps = false;
-                    } else if word.eq_ignore_ascii_case(b"keep-alive") {
-                        self.keeps = true;
-                    }
+                    self.closes |= word.eq_ignore_ascii_case(b"close");
+                    self.stays |= word.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
             14 if is("content-length") => {
                 let length = digits(value).ok_or(Malformed::Framing)?;
-                if announced.length.replace(length).is_some_and(|before| before != length) {
+                if self.length.replace(length).is_some_and(|before| before != length) {
                     return Err(Malformed::Framing);
                 }
             }
             17 if is("transfer-encoding") => {
                 // Chunks of something else we could not undo.
-                if announced.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(Malformed::Framing);
                 }
-                announced.chunked = true;
+                self.chunked = true;
             }
             _ => {}
         }
         Ok(())
     }
-}
 
-/// What headers say of a body's end.
-#[derive(Default)]
-struct Announced {
-    length: Option<u64>,
-    chunked: bool,
-}
-
-impl Announced {
     fn framing(&self, version: Version) -> Result<Framing, Malformed> {
         match (self.length, self.chunked, version) {
             (length, false, _) => Ok(Framing::Length(length.unwrap_or(0))),
@@ -188,8 +205,11 @@ fn parts(target: &str) -> Option<(&str, Option<&str>)> {
     let target = target.split_once('#').map_or(target, |(before, _)| before);
     let origin = if target.starts_with('/') {
         target
-    } else if let Some((_, rest)) = target.split_once("://") {
+    } else if let Some((scheme, rest)) = target.split_once("://") {
         // To a proxy; the host stands in its header too.
+        if !is_scheme(scheme) {
+            return None;
+        }
         let slash = rest.find(['/', '?']).unwrap_or(rest.len());
         &rest[slash..]
     } else if target == "*" {
@@ -202,6 +222,12 @@ fn parts(target: &str) -> Option<(&str, Option<&str>)> {
         None => (origin, None),
     };
     Some((if path.is_empty() { "/" } else { path }, query))
+}
+
+/// Whether an address can begin so.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -239,6 +265,9 @@ mod tests {
             ("http://host?b", Some(("/", Some("b")))),
             ("*", Some(("*", None))),
             ("host:443", None),
+            ("a?b=http://host/c", None),
+            ("a/b://host/c", None),
+            ("://host/c", None),
             ("", None),
         ] {
             assert_eq!(parts(target), read, "{target:?}");
@@ -273,11 +302,54 @@ mod tests {
             ("1.1", "", true),
             ("1.1", "Connection: close\r\n", false),
             ("1.1", "Connection: te, Close\r\n", false),
+            ("1.1", "Connection: close, keep-alive\r\n", false),
+            ("1.1", "Connection: close\r\nConnection: keep-alive\r\n", false),
             ("1.0", "", false),
+            ("1.0", "Connection: keep-alive, close\r\n", false),
             ("1.0", "Connection: Keep-Alive\r\n", true),
         ] {
             let text = format!("GET / HTTP/{version}\r\n{connection}\r\n");
             assert_eq!(read(&text).unwrap().unwrap().keeps, keeps, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_who_knows_the_answer_waits_for_it() {
+        for (version, expects) in [("1.1", true), ("1.0", false)] {
+            let text = format!("POST / HTTP/{version}\r\nExpect: 100-Continue\r\n\r\n");
+            assert_eq!(read(&text).unwrap().unwrap().expects, expects, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_others_may_read_otherwise_is_refused() {
+        for bad in [
+            "GET / HTTP/1.1\na: b\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b\nc: d\r\n\r\n",
+            "GET / HTTP/1.1\r\na:\nc: d\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b \nTransfer-Encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b\r\n\n",
+            "GET / HTTP/1.1\r\na: b\n\r\n",
+            "GET / HTTP/1.1\n\n",
+        ] {
+            assert_eq!(read(bad).unwrap_err(), Malformed::Lines, "{bad:?}");
+        }
+        let hosts = "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n";
+        assert_eq!(read(hosts).unwrap_err(), Malformed::Hosts);
+        for bad in [
+            "GET / HTTP/1.1\r\na : b\r\n\r\n",
+            "GET / HTTP/1.1\r\n a: b\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b\r\n c\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b\0c\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b\rc\r\n\r\n",
+            "GET / HTTP/1.1\r\n: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nab\r\n\r\n",
+            "GET / HTTP/1.1\r\nTransfer-Encoding:\x0bchunked\r\n\r\n",
+            "GET /\ta HTTP/1.1\r\n\r\n",
+            "GET / a HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1 \r\n\r\n",
+        ] {
+            assert_eq!(read(bad).unwrap_err(), Malformed::NotHttp, "{bad:?}");
         }
     }
 
