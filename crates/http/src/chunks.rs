@@ -108,8 +108,8 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Untaken> {
 /// The size that a line says, whatever extensions stand behind it.
 fn size(line: &[u8]) -> Result<u64, Untaken> {
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
-    let digits = digits.trim_ascii_end();
     let text = str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'));
+    let text = text.map(|text| text.trim_end_matches([' ', '\t']));
     let size = text.and_then(|text| u64::from_str_radix(text, 16).ok());
     size.ok_or(Untaken::BrokenOff)
 }
@@ -156,6 +156,7 @@ mod tests {
             b"+1\r\na\r\n0\r\n\r\n",
             b" 1\r\na\r\n0\r\n\r\n",
             b"-1\r\n",
+            b"1\x0c\r\na\r\n0\r\n\r\n",
             b"1\na\r\n0\r\n\r\n",
             b"1\r\nab\r\n",
             b"1\r\na\n\n",

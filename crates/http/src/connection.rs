@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 use http::Method;
 use tidemill_base::{ByteSize, Headers};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -27,11 +27,10 @@ const ROOM: usize = 8 << 10;
 const SMALLEST_READ: usize = 2 << 10;
 /// Above this an answer's body is not copied behind its head.
 const LARGE: usize = 16 << 10;
-/// How much is read of a body that was refused, so that the client sees the answer and not a
-/// connection that was reset.
-const LEFT_OVER: usize = 256 << 10;
-/// How long that may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long it is waited, when a connection ends, for more of what the client still sends.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long that may take in all.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A request's body, or why it was not taken.
 type Taken = Result<Body, Untaken>;
@@ -67,7 +66,7 @@ where
         let head = match Head::read(&buffer) {
             Ok(Some(head)) if head.length <= door.limits.head.as_usize() => head,
             Ok(None) if buffer.len() < door.limits.head.as_usize() => {
-                match line.hear(&mut buffer).await? {
+                match line.hear(&mut buffer, door.limits.head).await? {
                     Heard::More => continue,
                     Heard::End => return Ok(()),
                     Heard::Late => return line.refuse(Malformed::TooSlow, door).await,
@@ -97,16 +96,18 @@ where
             headers: Headers::from(head.headers.as_slice()),
             body: given,
         };
-        let Some(answer) = line.unless_hung_up(door.handler.answer(request)).await? else {
+        let behind = buffer.len() - end;
+        let Some(answer) = line.unless_hung_up(door.handler.answer(request), behind).await? else {
             return Ok(());
         };
         let keeps = head.keeps && is_taken && !line.idle.is_stopped();
         let asked = Asked { method: &head.method, version: head.version, keeps };
         line.answer(answer, asked, door).await?;
+        drop((head, body));
         if !keeps {
+            drop(buffer);
             return linger(line.stream).await;
         }
-        drop((head, body));
         line.next(&mut buffer, end);
     }
 }
@@ -181,19 +182,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         }
     }
 
-    /// Reads some more of a head.
-    async fn hear(&mut self, buffer: &mut BytesMut) -> io::Result<Heard> {
-        if buffer.capacity() - buffer.len() < SMALLEST_READ {
-            buffer.reserve(ROOM);
-        }
+    /// Reads some more of a head, of at most `limit`. It ends in a line's end, so it is not looked
+    /// at again for less: who sends a byte at a time would have it read as often.
+    async fn hear(&mut self, buffer: &mut BytesMut, limit: ByteSize) -> io::Result<Heard> {
+        make_room(buffer);
         if buffer.is_empty() {
             return self.rest(buffer).await;
         }
         let Self { stream, late, head_timeout, .. } = self;
         let late = late.get_or_insert_with(|| Box::pin(sleep(*head_timeout)));
+        let mut seen = buffer.len();
         poll_fn(|cx| {
-            if let Poll::Ready(read) = pin!(stream.read_buf(buffer)).poll(cx) {
-                return Poll::Ready(read.map(Heard::of));
+            while let Poll::Ready(read) = pin!(stream.read_buf(buffer)).poll(cx) {
+                let is_enough = buffer[seen..].contains(&b'\n') || buffer.len() >= limit.as_usize();
+                if is_enough || !matches!(read, Ok(1..)) {
+                    return Poll::Ready(read.map(Heard::of));
+                }
+                seen = buffer.len();
+                make_room(buffer);
             }
             late.as_mut().poll(cx).map(|()| Ok(Heard::Late))
         })
@@ -234,7 +240,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             }
         };
         let patience = limits.body_timeout;
-        Ok(timeout(patience, taken).await.unwrap_or(Err(Untaken::TooSlow(patience))))
+        let taken = timeout(patience, taken).await.unwrap_or(Err(Untaken::TooSlow(patience)));
+        if taken.is_err() {
+            // What came of it is not counted any more, so it is not kept.
+            *buffer = BytesMut::from(&buffer[..coming.head]);
+        }
+        Ok(taken)
     }
 
     /// Reads until `length` bytes stand behind the head.
@@ -257,7 +268,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             if buffer.capacity() == buffer.len() {
                 buffer.reserve((length - here).min(buffer.len().max(ROOM)));
             }
-            self.read(buffer).await?;
+            // Nor what follows: it would not be counted.
+            self.read(&mut buffer.limit(length - here)).await?;
         }
     }
 
@@ -296,17 +308,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         }
     }
 
-    async fn read(&mut self, buffer: &mut BytesMut) -> Result<(), Untaken> {
+    async fn read(&mut self, buffer: &mut impl BufMut) -> Result<(), Untaken> {
         match self.stream.read_buf(buffer).await {
             Ok(read) if read > 0 => Ok(()),
             _ => Err(Untaken::BrokenOff),
         }
     }
 
-    /// Waits for an answer, unless the client hangs up first: nobody would get it then.
+    /// Waits for an answer, unless the client hangs up first: nobody would get it then. So many
+    /// bytes have come `behind` the request already.
     async fn unless_hung_up(
         &mut self,
         answer: impl Future<Output = Answer>,
+        behind: usize,
     ) -> io::Result<Option<Answer>> {
         let Self { stream, ahead, .. } = self;
         let mut answer = pin!(answer);
@@ -315,7 +329,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 return Poll::Ready(Ok(Some(answer)));
             }
             // What else is sent meanwhile is kept, up to a point, to see the end behind it.
-            while ahead.len() < ROOM {
+            while behind + ahead.len() < ROOM {
                 let mut bytes = [0; 512];
                 let mut bytes = ReadBuf::new(&mut bytes);
                 match pin!(&mut *stream).poll_read(cx, &mut bytes) {
@@ -368,15 +382,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     fn next(&mut self, buffer: &mut BytesMut, end: usize) {
         self.late = None;
         self.idle.serves();
-        buffer.advance(end);
-        buffer.extend_from_slice(&std::mem::take(&mut self.ahead));
-        if buffer.is_empty() && buffer.capacity() > 2 * ROOM {
+        if end > ROOM {
             // A large request is over; what it took is not this connection's to keep.
-            *buffer = BytesMut::with_capacity(ROOM);
+            let rest = &buffer[end..];
+            let mut fresh = BytesMut::with_capacity(rest.len().max(ROOM));
+            fresh.extend_from_slice(rest);
+            *buffer = fresh;
+        } else {
+            buffer.advance(end);
         }
+        buffer.extend_from_slice(&std::mem::take(&mut self.ahead));
         if self.out.capacity() > 2 * LARGE {
             self.out = Vec::new();
         }
+    }
+}
+
+/// Makes room for a read.
+fn make_room(buffer: &mut BytesMut) {
+    if buffer.capacity() - buffer.len() < SMALLEST_READ {
+        buffer.reserve(ROOM);
     }
 }
 
@@ -388,15 +413,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 pub async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     let farewell = async {
         stream.shutdown().await?;
-        let (mut rest, mut left) = ([0; 4096], LEFT_OVER);
-        loop {
-            match stream.read(&mut rest).await? {
-                0 => return Ok(()),
-                read if read > left => return Ok(()),
-                read => left -= read,
+        let mut rest = vec![0; ROOM];
+        while let Ok(read) = timeout(PAUSE, stream.read(&mut rest)).await {
+            if read? == 0 {
+                break;
             }
         }
+        Ok(())
     };
     // Who does not take it in is closed all the same.
     timeout(FAREWELL, farewell).await.unwrap_or(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_keeps_nothing_of_a_large_request() {
+        let wait = Duration::from_secs(1);
+        let (most, body) = (ByteSize::kib(64), ByteSize::mib(1));
+        let (head_timeout, body_timeout, write_timeout) = (wait, wait, wait);
+        let limits = Limits { head: most, body, head_timeout, body_timeout, write_timeout };
+        let (_client, stream) = tokio::io::duplex(ROOM);
+        let mut line = Line::new(stream, &limits, watch::channel(false).1);
+        // It took all the room there was, so that no room tells of it.
+        let mut buffer = BytesMut::zeroed(body.as_usize());
+        line.ahead.extend_from_slice(b"GET");
+        line.next(&mut buffer, body.as_usize());
+        assert_eq!(&*buffer, b"GET");
+        make_room(&mut buffer);
+        assert_eq!(buffer.capacity(), ROOM);
+    }
 }

@@ -12,7 +12,7 @@ use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Answers with what it was sent; waits for ever at `/wait`.
 #[derive(Default)]
@@ -34,6 +34,9 @@ impl Handler for Echo {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             let _waits = Waits(&self.waiting);
             std::future::pending::<()>().await;
+        }
+        if request.path == "/turn" {
+            tokio::task::yield_now().await;
         }
         let body = match request.body {
             Ok(body) => format!(
@@ -71,7 +74,7 @@ impl Client {
         let budget = Budget::new(ByteSize::kib(100));
         let clock = Clock::manual(Timestamp::from_millis(1_445_412_480_000));
         let door = Arc::new(Door { handler: Echo::default(), limits, budget, clock });
-        let (stream, theirs) = duplex(32 << 10);
+        let (stream, theirs) = duplex(PIPE);
         let (stop, stopped) = watch::channel(false);
         let served = Arc::clone(&door);
         let task = tokio::spawn(async move { serve(theirs, &served, stopped).await });
@@ -80,6 +83,17 @@ impl Client {
 
     async fn send(&mut self, text: impl AsRef<[u8]>) {
         self.stream.write_all(text.as_ref()).await.unwrap();
+    }
+
+    /// How many bytes are taken of what is sent again and again.
+    async fn taken(&mut self, text: &[u8]) -> usize {
+        let mut taken = 0;
+        let rest = |taken: usize| &text[taken % text.len()..];
+        let patience = Duration::from_millis(1);
+        while let Ok(more) = timeout(patience, self.stream.write(rest(taken))).await {
+            taken += more.unwrap();
+        }
+        taken
     }
 
     /// What comes until the connection ends.
@@ -113,6 +127,10 @@ impl Client {
     }
 }
 
+/// How many bytes are on their way at most.
+const PIPE: usize = 32 << 10;
+/// How many bytes a connection may take in before their turn comes.
+const AHEAD: usize = 9 << 10;
 const CLOSE: &str = "connection: close\r\n";
 
 #[tokio::test(start_paused = true)]
@@ -286,4 +304,60 @@ async fn the_end_comes_between_two_requests() {
     let said = client.answer().await;
     assert!(said.ends_with("POST / - abc") && said.contains(CLOSE), "{said}");
     assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_told_of_the_end_however_much_it_did_before_its_first_rest() {
+    for requests in 1..=140 {
+        let mut client = Client::new();
+        client.send("GET / HTTP/1.1\r\n\r\n".repeat(requests)).await;
+        for _ in 0..requests {
+            client.answer().await;
+        }
+        tokio::task::yield_now().await;
+        client.stop.send_replace(true);
+        let ended = timeout(Duration::from_hours(1), &mut client.task).await;
+        assert!(ended.is_ok(), "{requests} requests");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_rests_no_longer_however_much_it_did_before() {
+    for requests in 1..=140 {
+        let mut client = Client::new();
+        client.send("GET / HTTP/1.1\r\n\r\n".repeat(requests)).await;
+        for _ in 0..requests {
+            client.answer().await;
+        }
+        let ended = timeout(Duration::from_mins(3), &mut client.task).await;
+        assert!(ended.is_ok(), "{requests} requests");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_more_than_it_reads_is_not_listened_to() {
+    let mut client = Client::new();
+    let request = b"GET /turn HTTP/1.1\r\n\r\n";
+    let taken = client.taken(&request.repeat(1000)).await;
+    // Those whose answers are on their way had their turn, and are shorter than their answers.
+    assert!(taken <= PIPE + AHEAD + PIPE, "{taken}");
+    assert!(client.answer().await.ends_with("GET /turn - "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_behind_a_large_body_is_left_where_it_is() {
+    let mut client = Client::new();
+    let head = "POST /wait HTTP/1.1\r\ncontent-length: 33000\r\n\r\n";
+    client.send(head).await;
+    let taken = client.taken(&[b'x'; 1000]).await;
+    assert!((33_000..=33_000 + PIPE + AHEAD).contains(&taken), "{taken}");
+    assert_eq!(client.door.budget.held(), 33_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_client_may_send_all_it_has_before_it_listens() {
+    let mut client = Client::new();
+    client.send("POST / HTTP/1.1\r\ncontent-length: 4000000\r\n\r\n").await;
+    client.send(vec![b'x'; 4_000_000]).await;
+    assert!(client.rest().await.ends_with("the request body is larger than 64 KiB"));
 }
