@@ -159,6 +159,21 @@ def test_an_announced_length_costs_nothing(fresh):
     until(lambda: metrics(service)[held] == 0, "it is given back")
 
 
+def test_a_connection_that_rests_holds_nothing_of_what_it_asked_before(fresh):
+    service = fresh().start()
+    service.get("/health")
+    before = resident(service)
+    # With its head it takes all of the room that was made for it.
+    large = head("ListQueues", f"Content-Length: {4 * MIB}")
+    large = head("ListQueues", f"Content-Length: {4 * MIB - len(large)}")
+    large += b"x" * (4 * MIB - len(large))
+    with connections(service, 50) as resting:
+        for connection in resting:
+            connection.sendall(large)
+            assert answer(connection)[0] == 400
+        assert resident(service) - before < 64 * MIB
+
+
 @pytest.mark.parametrize("length", ["99999999999999999999999", "-1", "1, 2", "0x10", "+5"])
 def test_a_length_that_is_none_is_a_bad_request(shared, length):
     with connect(shared) as connection:

@@ -7,6 +7,7 @@ import signal
 import socket
 
 import pytest
+from botocore.exceptions import ClientError
 
 from server import until
 from test_main_job import waiting_receivers
@@ -239,6 +240,34 @@ def test_who_waits_with_too_much_is_refused_without_being_told_to_go_on(shared):
             f"{EXPECT}\r\n".encode()
         )
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_who_sends_too_much_without_asking_is_told_so(sqs, queue):
+    with pytest.raises(ClientError) as refusal:
+        sqs.send_message(QueueUrl=queue, MessageBody="x" * (20 << 20))
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /health HTTP/1.1\nHost: a\n\n",
+        b"GET /health HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: b\0\r\n\r\n",
+        b"GET a?b=c://d/health HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_what_a_proxy_may_read_otherwise_is_refused_with_all_that_follows(shared, request_):
+    with connect(shared) as connection:
+        connection.sendall(request_ + b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        said = rest(connection)
+    assert said.startswith(b"HTTP/1.1 400 ") and said.count(b"\r\ndate: ") == 1, said
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
