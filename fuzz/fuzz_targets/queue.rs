@@ -52,7 +52,8 @@ fn options() -> Options {
 
 fn open(store: &MemoryDriver, clock: &Clock) -> Option<Engine> {
     let (clock, chance) = (clock.clone(), Chance::seeded(2));
-    Engine::open(store.clone(), Config { journal: options(), clock, chance }).ok()
+    let config = Config { journal: options(), clock, chance, ..Config::default() };
+    Engine::open(store.clone(), config).ok()
 }
 
 fn message(body: &str, delay: Option<u64>) -> NewMessage {
