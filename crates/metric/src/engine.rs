@@ -1,0 +1,258 @@
+//! The metrics of a data folder: the state, and the journal that remembers it.
+//!
+//! One copy of the state is enough: nothing about a value depends on those before it, so that it
+//! is written down first and taken into the state, in the order of the log, once it is durable.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tidemill_base::{AccountId, ByteSize, Clock, Region, Timestamp};
+use tidemill_journal::{
+    CheckpointError, Driver, Event as Recovered, Journal, OpenError, Options, Poisoned, Position,
+    Unreadable,
+};
+
+use crate::point::Point;
+use crate::record::{Batch, Event, VERSION};
+use crate::state::State;
+use crate::tier::Retention;
+
+/// The metrics, kept in a journal of their own. What it shows is durable. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    journal: Journal,
+    clock: Clock,
+    /// How much memory the state may take.
+    limit: ByteSize,
+    shown: Mutex<Shown>,
+    /// Held while a checkpoint is made: they are made one after the other.
+    checkpoint: Mutex<Checkpoint>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    /// The fold of every record before `at`.
+    state: State,
+    at: Position,
+    /// What was appended behind, each with where the log ended after it.
+    between: VecDeque<(Position, Event)>,
+}
+
+/// The checkpoint in force.
+#[derive(Debug, Default)]
+struct Checkpoint {
+    at: Position,
+    size: u64,
+}
+
+/// How many values there are, and what they take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Metrics.
+    pub metrics: usize,
+    /// About how much memory they take.
+    pub weight: ByteSize,
+    /// How long they are kept.
+    pub retention: Retention,
+}
+
+/// Why values were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no memory for more, although nothing is kept for longer than it must.
+    #[error("there is no memory for more metrics")]
+    Full,
+    /// The journal accepts nothing more.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+}
+
+/// The name of the only section.
+const SECTION: &str = "metrics";
+/// At least so much is appended between two checkpoints, and twice as much as one has: writing them
+/// then costs less than writing what they save from being replayed.
+const INTERVAL: ByteSize = ByteSize::mib(4);
+/// How often what has grown older is moved.
+const AGING: Duration = Duration::from_secs(10 * 60);
+
+impl Metrics {
+    /// Opens the metrics that the driver holds, or begins without any. They take about `limit` of
+    /// memory; before they take more, they are kept for half as long, and so on.
+    ///
+    /// # Errors
+    /// If the journal does not open, or holds what this version does not understand.
+    pub fn open(
+        driver: impl Driver + 'static,
+        options: Options,
+        clock: Clock,
+        limit: ByteSize,
+    ) -> Result<Self, OpenError<Unreadable>> {
+        let mut state = State::default();
+        let mut checkpoint = Checkpoint::default();
+        let journal = Journal::open(driver, options, |event| match event {
+            Recovered::Section { at, bytes, .. } => {
+                let told = |why| Unreadable(format!("the snapshot of the metrics: {why}"));
+                state = State::decode(bytes).map_err(told)?;
+                checkpoint = Checkpoint { at, size: bytes.len() as u64 };
+                Ok(())
+            }
+            Recovered::Record { record, .. } => {
+                let (kind, version) = (record.kind.0, record.version);
+                let told = |why| {
+                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
+                };
+                state.happened(Event::read(record).map_err(told)?);
+                Ok(())
+            }
+        })?;
+        let shown = Shown { state, at: journal.end(), between: VecDeque::new() };
+        let (shown, checkpoint) = (Mutex::new(shown), Mutex::new(checkpoint));
+        Ok(Self(Arc::new(Inner { journal, clock, limit, shown, checkpoint })))
+    }
+
+    /// Takes in values. They are seen once this returns, all of them or none.
+    ///
+    /// # Errors
+    /// If there is no memory for more, or the journal accepts nothing more.
+    pub async fn store(
+        &self,
+        account: AccountId,
+        region: Region,
+        namespace: &str,
+        points: Vec<Point>,
+    ) -> Result<(), Error> {
+        let now = self.0.clock.now();
+        let batch = Batch { account, region, namespace: namespace.into(), now, points };
+        let end = {
+            let mut shown = self.0.shown();
+            if let Some(shorter) = self.0.make_room(&shown.state)? {
+                self.0.append(&mut shown, Event::Aged { now, retention: shorter })?;
+            }
+            self.0.append(&mut shown, Event::Stored(batch))?
+        };
+        Ok(self.0.journal.durable_at(end).await?)
+    }
+
+    /// Looks at the state, as far as it is durable.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.0.shown().state)
+    }
+
+    /// How much there is.
+    pub fn stored(&self) -> Stored {
+        self.look(|state| Stored {
+            metrics: state.len(),
+            weight: state.weight(),
+            retention: state.retention(),
+        })
+    }
+
+    /// Moves on what has grown older, now and then, and makes a checkpoint when one is worth it.
+    /// Blocks. To be called about each minute.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more, or a checkpoint cannot be stored; the one before stays
+    /// in force then.
+    pub fn tidy(&self, aged: &mut Timestamp) -> Result<(), CheckpointError> {
+        let inner = &*self.0;
+        let now = inner.clock.now();
+        if now.since(*aged) >= AGING {
+            *aged = now;
+            let mut shown = inner.shown();
+            if !shown.state.is_empty() {
+                let retention = inner.relaxed(&shown.state);
+                inner.append(&mut shown, Event::Aged { now, retention })?;
+            }
+        }
+        let since = {
+            let checkpoint = inner.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            let since = inner.journal.end().as_u64().saturating_sub(checkpoint.at.as_u64());
+            since.checked_sub(INTERVAL.as_u64().max(2 * checkpoint.size))
+        };
+        if since.is_some() { self.checkpoint() } else { Ok(()) }
+    }
+
+    /// Makes a checkpoint, and lets go of every segment before. Blocks.
+    ///
+    /// # Errors
+    /// If it cannot be stored; the one before stays in force.
+    pub fn checkpoint(&self) -> Result<(), CheckpointError> {
+        let inner = &*self.0;
+        let mut checkpoint = inner.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, snapshot) = {
+            let shown = inner.shown();
+            (shown.at, shown.state.encode())
+        };
+        let journal = &inner.journal;
+        journal.put_section(SECTION, at, &snapshot)?;
+        let first = journal.segment_of(at);
+        let old = journal.segments().into_iter().map(|segment| segment.id);
+        let old: Vec<_> = old.filter(|id| *id < first).collect();
+        journal.checkpoint(at, &[(SECTION.to_owned(), at)], &old)?;
+        *checkpoint = Checkpoint { at, size: snapshot.len() as u64 };
+        Ok(())
+    }
+
+    /// Forgets everything, for an empty service between two tests.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn clear(&self) -> Result<(), Poisoned> {
+        let end = self.0.append(&mut self.0.shown(), Event::Cleared)?;
+        self.0.journal.durable_at(end).await
+    }
+
+    /// Writes and syncs what is pending, and accepts nothing more.
+    ///
+    /// # Errors
+    /// If the journal had stopped before.
+    pub fn close(&self) -> Result<(), Poisoned> {
+        self.0.journal.close()
+    }
+}
+
+impl Inner {
+    /// The state with everything that is durable by now.
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let durable = self.journal.durable();
+        while let Some((end, event)) = shown.between.pop_front_if(|(end, _)| *end <= durable) {
+            shown.state.happened(event);
+            shown.at = end;
+        }
+        shown
+    }
+
+    /// Appends an event, which is taken into the state once it is durable.
+    fn append(&self, shown: &mut Shown, event: Event) -> Result<Position, Poisoned> {
+        let (kind, payload) = event.encode();
+        let push = |bytes: &mut Vec<u8>| bytes.extend_from_slice(&payload);
+        let end = self.journal.append(|group| group.push(kind, VERSION, push))?.end;
+        shown.between.push_back((end, event));
+        Ok(end)
+    }
+
+    /// How long things are to be kept from now on, where that has to change for more to come in.
+    fn make_room(&self, state: &State) -> Result<Option<Retention>, Error> {
+        let halvings = state.retention().halvings;
+        match state.weight() > self.limit {
+            false => Ok(None),
+            true if halvings < Retention::MOST => Ok(Some(Retention { halvings: halvings + 1 })),
+            true => Err(Error::Full),
+        }
+    }
+
+    /// How long things are to be kept where there is room again.
+    fn relaxed(&self, state: &State) -> Retention {
+        let Retention { halvings } = state.retention();
+        let roomy = state.weight().as_u64() < self.limit.as_u64() / 4;
+        Retention { halvings: if roomy { halvings.saturating_sub(1) } else { halvings } }
+    }
+}
+
+#[cfg(test)]
+mod tests;

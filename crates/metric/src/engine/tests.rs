@@ -1,0 +1,118 @@
+use tidemill_journal::{Keep, MemoryDriver};
+
+use super::*;
+use crate::key::{Dimension, MetricKey};
+use crate::point::{Measurement, Resolution};
+use crate::unit::Unit;
+
+const LIMIT: ByteSize = ByteSize::kib(64);
+
+fn open(driver: &MemoryDriver, clock: &Clock) -> Metrics {
+    let options = Options { segment_size: ByteSize::kib(64), ..Options::default() };
+    Metrics::open(driver.clone(), options, clock.clone(), LIMIT).unwrap()
+}
+
+fn clock() -> Clock {
+    Clock::manual(Timestamp::from_millis(1_700_000_000_000))
+}
+
+async fn store(metrics: &Metrics, name: &str, values: &[f64]) -> Result<(), Error> {
+    let at = metrics.0.clock.now();
+    let point = |value: &f64| Point {
+        name: name.into(),
+        dimensions: vec![Dimension::new("Queue", "orders")],
+        unit: Unit::COUNT,
+        at,
+        resolution: Resolution::Minute,
+        measured: Measurement::Value(*value),
+    };
+    let points = values.iter().map(point).collect();
+    metrics.store(AccountId::DEFAULT, Region::default(), "Test", points).await
+}
+
+fn sum(metrics: &Metrics, name: &str) -> f64 {
+    let dimensions = vec![Dimension::new("Queue", "orders")];
+    let key = MetricKey::new(AccountId::DEFAULT, Region::default(), "Test", name, dimensions);
+    let now = metrics.0.clock.now();
+    let range = (now - Duration::from_secs(86_400), now + Duration::from_secs(1));
+    let hour = Duration::from_secs(3600);
+    let found = metrics.look(|state| state.measured(&key, None, range, hour, now));
+    found.iter().map(|bucket| bucket.summary.sum).sum()
+}
+
+#[tokio::test]
+async fn values_are_seen_once_they_are_stored_and_survive_the_machine() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    store(&metrics, "m", &[1.0, 2.0]).await.unwrap();
+    assert_eq!(sum(&metrics, "m"), 3.0);
+    drop(metrics);
+    driver.crash(&Keep::Synced);
+    let metrics = open(&driver, &clock);
+    assert_eq!(sum(&metrics, "m"), 3.0);
+    assert_eq!(metrics.stored().metrics, 1);
+}
+
+#[tokio::test]
+async fn a_checkpoint_holds_the_state_and_lets_the_log_before_it_go() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    for _ in 0..20 {
+        store(&metrics, "m", &[1.0; 100]).await.unwrap();
+    }
+    assert!(metrics.0.journal.segments().len() > 1);
+    metrics.checkpoint().unwrap();
+    assert_eq!(metrics.0.journal.segments().len(), 1);
+    store(&metrics, "m", &[1.0]).await.unwrap();
+    let state = metrics.look(State::clone);
+    metrics.close().unwrap();
+    drop(metrics);
+    let metrics = open(&driver, &clock);
+    assert_eq!(sum(&metrics, "m"), 2001.0);
+    assert_eq!(metrics.look(State::clone), state);
+}
+
+#[tokio::test]
+async fn memory_stays_within_its_bound_and_what_is_young_is_kept() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    let mut aged = Timestamp::EPOCH;
+    for minute in 0..6_000 {
+        store(&metrics, "m", &[f64::from(minute)]).await.unwrap();
+        clock.advance(Duration::from_secs(60));
+        metrics.tidy(&mut aged).unwrap();
+    }
+    let stored = metrics.stored();
+    assert!(stored.weight.as_u64() <= LIMIT.as_u64() + 1024, "{stored:?}");
+    assert!(stored.retention.halvings > 0, "{stored:?}");
+    // Coarser, and all of it there.
+    let last_day: f64 = (6_000 - 1_440..6_000).map(f64::from).sum();
+    assert!((sum(&metrics, "m") / last_day - 1.0).abs() < 0.05);
+    // Of too many metrics none is old enough to go.
+    let mut refused = None;
+    for number in 0..10_000 {
+        if let Err(error) = store(&metrics, &format!("m{number}"), &[1.0]).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert!(matches!(refused, Some(Error::Full)));
+    // Time makes room.
+    clock.advance(Duration::from_secs(455 * 86_400));
+    metrics.tidy(&mut aged).unwrap();
+    metrics.0.journal.wait_durable(metrics.0.journal.end()).unwrap();
+    assert_eq!(metrics.stored().metrics, 0);
+    store(&metrics, "m", &[1.0]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_cleared_is_gone_after_a_restart_too() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    store(&metrics, "m", &[1.0]).await.unwrap();
+    metrics.clear().await.unwrap();
+    assert_eq!(metrics.stored().metrics, 0);
+    metrics.close().unwrap();
+    drop(metrics);
+    assert_eq!(open(&driver, &clock).stored().metrics, 0);
+}
