@@ -14,6 +14,8 @@ pub(crate) struct Choice {
     pub(crate) head: &'static [&'static str],
     /// The operations; empty takes all.
     pub(crate) operations: &'static [&'static str],
+    /// Operations whose constraints are checked in another way than the service's: name, way.
+    pub(crate) checks: &'static [(&'static str, &'static str)],
     /// XML names of what is younger than the last model that had them: shape, member, name. The
     /// member `item` is a list's item.
     pub(crate) xml: &'static [(&'static str, &'static str, &'static str)],
@@ -41,6 +43,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             "xmlns http://queue.amazonaws.com/doc/2012-11-05/",
         ],
         operations: &[],
+        checks: &[],
         xml: &[
             ("ReceiveMessageRequest", "MessageSystemAttributeNames", "MessageSystemAttributeName"),
             ("ListMessageMoveTasksResult", "Results", "ListMessageMoveTasksResultEntry"),
@@ -70,6 +73,23 @@ pub(crate) const CHOICES: &[Choice] = &[
         ],
     },
     Choice {
+        name: "cloudwatch",
+        folder: "cloudwatch",
+        namespace: "com.amazonaws.cloudwatch",
+        protocols: &[],
+        head: &[],
+        operations: &["GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"],
+        // What is about data is refused in the words of the API's first years.
+        checks: &[
+            ("GetMetricStatistics", "parameters"),
+            ("ListMetrics", "parameters"),
+            ("PutMetricData", "parameters"),
+        ],
+        xml: &[],
+        optional: &[],
+        errors: &[],
+    },
+    Choice {
         name: "sts",
         folder: "sts",
         namespace: "com.amazonaws.sts",
@@ -82,6 +102,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             "GetCallerIdentity",
             "GetSessionToken",
         ],
+        checks: &[],
         xml: &[],
         optional: &[],
         errors: &[],

@@ -49,7 +49,7 @@ impl Source<'_> {
         let mut needed = Needed::default();
         out.push('\n');
         for operation in &operations {
-            Self::operation(&mut out, operation, &mut needed);
+            self.operation(&mut out, operation, &mut needed);
         }
         out.push('\n');
         for error in self.choice.errors {
@@ -122,13 +122,16 @@ impl Source<'_> {
         self.choice.operations.iter().map(find).collect()
     }
 
-    fn operation(out: &mut String, operation: &Value, needed: &mut Needed) {
+    fn operation(&self, out: &mut String, operation: &Value, needed: &mut Needed) {
         let http = &operation["http"];
         let name = text(operation, "name");
         let mut line =
             format!("operation {name} {} {}", text(http, "method"), text(http, "requestUri"));
         if let Some(code) = http["responseCode"].as_u64() {
             put!(line, " status={code}");
+        }
+        if let Some((_, checks)) = self.choice.checks.iter().find(|(of, _)| *of == name) {
+            put!(line, " checks={checks}");
         }
         for side in ["input", "output"] {
             let shape = text(operation, &format!("{side}/shape"));

@@ -5,7 +5,7 @@
 //! `omit-empty`, `path-member`). Then come
 //!
 //! ```text
-//! operation NAME METHOD URI [status=N] [input=SHAPE] [output=SHAPE] [errors=A,B]
+//! operation NAME METHOD URI [status=N] [checks=WORD] [input=SHAPE] [output=SHAPE] [errors=A,B]
 //! error NAME code=QUERY-CODE status=N [receiver]
 //! structure NAME [payload=MEMBER]
 //!   MEMBER SHAPE [required] [json=NAME] [xml=NAME] [ec2=NAME] [flat] [time=FORMAT]
@@ -37,6 +37,8 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     pub(crate) uri: String,
     pub(crate) status: String,
+    /// How its constraints are checked, if not as the head says.
+    pub(crate) checks: Option<String>,
     pub(crate) input: Option<String>,
     pub(crate) output: Option<String>,
     pub(crate) errors: Vec<String>,
@@ -123,6 +125,7 @@ fn read_line(model: &mut Model, line: &str) -> Result<(), String> {
                 method,
                 uri,
                 status: fact("status").unwrap_or("200".to_owned()),
+                checks: fact("checks"),
                 input: fact("input"),
                 output: fact("output"),
                 errors: errors.split(',').filter(|e| !e.is_empty()).map(str::to_owned).collect(),

@@ -36,10 +36,7 @@ impl Writer<'_> {
             "" => "None".to_owned(),
             member => format!("Some({member:?})"),
         };
-        let checks = match model.fact("checks") {
-            "missing-parameter" => "MissingParameter",
-            _ => "Validation",
-        };
+        let checks = checks_name(model.fact("checks"));
         put!(self, "/// The API as data.");
         put!(self, "pub static SERVICE: wire::Service = wire::Service {{");
         put!(self, "    name: {:?}, id: {:?},", model.service, model.fact("id"));
@@ -78,10 +75,14 @@ impl Writer<'_> {
             Some(shape) => format!("Some({})", root(name, shape)),
             None => "None".to_owned(),
         };
+        let checks = match &operation.checks {
+            Some(checks) => format!("Some(wire::schema::Checks::{})", checks_name(checks)),
+            None => "None".to_owned(),
+        };
         put!(
             self,
             "        wire::Operation {{ name: {name:?}, index: {index}, method: {method:?}, \
-             uri: {uri:?}, status: {}, input: {input}, output: {output} }},",
+             uri: {uri:?}, status: {}, checks: {checks}, input: {input}, output: {output} }},",
             status_path(status)
         );
     }
@@ -161,6 +162,15 @@ impl Writer<'_> {
             line += ".at(Place::Payload)";
         }
         line + &time(facts)
+    }
+}
+
+fn checks_name(checks: &str) -> &'static str {
+    match checks {
+        "" => "Validation",
+        "missing-parameter" => "MissingParameter",
+        "parameters" => "Parameters",
+        other => panic!("{other} is no way to check"),
     }
 }
 

@@ -69,6 +69,8 @@ macro_rules! apis {
 }
 
 apis! {
+    /// Amazon CloudWatch.
+    cloudwatch
     /// Amazon SQS.
     sqs
     /// AWS STS.
@@ -76,4 +78,4 @@ apis! {
 }
 
 /// Every API, for [`tidemill_wire::identify`].
-pub static SERVICES: &[&tidemill_wire::Service] = &[&sqs::SERVICE, &sts::SERVICE];
+pub static SERVICES: &[&tidemill_wire::Service] = &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE];

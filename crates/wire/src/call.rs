@@ -154,7 +154,8 @@ where
     let input = decode::structure(decoder, call.operation.input);
     let input = input.and_then(|input| decoder.end().map(|()| input));
     let input = input.map_err(|error| Fault::new(&SERIALIZATION, error.0))?;
-    match decoder.violations().fault(call.service.checks) {
+    let checks = call.operation.checks.unwrap_or(call.service.checks);
+    match decoder.violations().fault(checks) {
         Some(fault) => Err(fault),
         None => Ok(input),
     }

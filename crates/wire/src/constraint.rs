@@ -1,8 +1,8 @@
 //! The model's constraints, in one place: what is checked while a request is read, and the answer
 //! when one is broken.
 
-use crate::fault::{Fault, MISSING_PARAMETER, VALIDATION};
-use crate::schema::{Checks, Member};
+use crate::fault::{Fault, INVALID_PARAMETER, MISSING_PARAMETER, VALIDATION};
+use crate::schema::{Checks, Kind, Member};
 
 /// The constraints that a request was found to break, with the places of the values.
 #[derive(Debug, Default)]
@@ -26,7 +26,8 @@ enum Step {
 #[derive(Debug)]
 enum Broken {
     Missing,
-    Constraint(String),
+    /// In the words of a ValidationException, and in those of an InvalidParameterValue.
+    Constraint(String, String),
 }
 
 /// A value longer than this is cut in the message.
@@ -91,13 +92,15 @@ impl Violations {
         }
         if !shape.values.is_empty() && !shape.values.contains(&text) {
             let allowed = shape.values.join(", ");
-            self.broken(text, format!("Member must satisfy enum value set: [{allowed}]"));
+            let rule = format!("Member must satisfy enum value set: [{allowed}]");
+            self.broken(text, rule, format!("must be a value in the set [ {allowed} ]"));
         }
         if let Some(pattern) = &shape.pattern
             && pattern.regex().is_some_and(|regex| !regex.is_match(text))
         {
             let source = pattern.source();
-            self.broken(text, format!("Member must satisfy regular expression pattern: {source}"));
+            let rule = format!("Member must satisfy regular expression pattern: {source}");
+            self.broken(text, rule, format!("must match the pattern {source}"));
         }
     }
 
@@ -111,11 +114,19 @@ impl Violations {
         let shown = || text.map_or_else(|| format!("({length} items)"), str::to_owned);
         if let Some(min) = member.shape.limit.min.filter(|min| length < *min) {
             let rule = format!("Member must have length greater than or equal to {min}");
-            self.broken(&shown(), rule);
+            let plainly = match text {
+                Some(_) => format!("must be longer than {} characters", min - 1),
+                None => format!("must have at least {min} members"),
+            };
+            self.broken(&shown(), rule, plainly);
         }
         if let Some(max) = member.shape.limit.max.filter(|max| length > *max) {
             let rule = format!("Member must have length less than or equal to {max}");
-            self.broken(&shown(), rule);
+            let plainly = match text {
+                Some(_) => format!("must be shorter than {} characters", max + 1),
+                None => format!("must not have more than {max} members"),
+            };
+            self.broken(&shown(), rule, plainly);
         }
     }
 
@@ -123,17 +134,19 @@ impl Violations {
     pub fn check_number(&mut self, member: &'static Member, number: i64) {
         if let Some(min) = member.shape.limit.min.filter(|min| number < *min) {
             let rule = format!("Member must have value greater than or equal to {min}");
-            self.broken(&number.to_string(), rule);
+            let plainly = format!("must be greater than or equal to {min}");
+            self.broken(&number.to_string(), rule, plainly);
         }
         if let Some(max) = member.shape.limit.max.filter(|max| number > *max) {
             let rule = format!("Member must have value less than or equal to {max}");
-            self.broken(&number.to_string(), rule);
+            let plainly = format!("must be less than or equal to {max}");
+            self.broken(&number.to_string(), rule, plainly);
         }
     }
 
-    fn broken(&mut self, value: &str, rule: String) {
+    fn broken(&mut self, value: &str, rule: String, plainly: String) {
         let value = value.chars().take(SHOWN).collect();
-        self.add(Vec::new(), Some(value), Broken::Constraint(rule));
+        self.add(Vec::new(), Some(value), Broken::Constraint(rule, plainly));
     }
 
     fn add(&mut self, path: Vec<Step>, value: Option<String>, broken: Broken) {
@@ -157,7 +170,15 @@ impl Violations {
                 let message = format!("The request must contain the parameter {path}.");
                 Some(Fault::new(&MISSING_PARAMETER, message))
             }
-            Checks::Validation if self.0.is_empty() => None,
+            Checks::Validation | Checks::Parameters if self.0.is_empty() => None,
+            Checks::Parameters => {
+                let is_missing = |violation: &Violation| matches!(violation.broken, Broken::Missing);
+                let missing = self.0.iter().any(is_missing);
+                let error = if missing { &MISSING_PARAMETER } else { &INVALID_PARAMETER };
+                let told = self.0.iter().filter(|violation| is_missing(violation) == missing);
+                let lines: Vec<String> = told.map(Violation::line).collect();
+                Some(Fault::new(error, lines.join("\n")))
+            }
             Checks::Validation => {
                 let count = self.0.len();
                 let plural = if count == 1 { "" } else { "s" };
@@ -183,6 +204,38 @@ impl Violation {
         steps.collect::<Vec<_>>().join(".")
     }
 
+    /// The place as a Query client writes it, and what is wrong there.
+    fn line(&self) -> String {
+        let mut place = String::new();
+        let mut list = None;
+        for step in self.path.iter().rev() {
+            if !place.is_empty() {
+                place.push('.');
+            }
+            match step {
+                Step::Member(member) => place += member.xml,
+                Step::Index(index) => {
+                    if let Some(item) = list {
+                        place = place + item + ".";
+                    }
+                    place += &index.to_string();
+                }
+                Step::Key(key) => place += key,
+            }
+            list = match step {
+                Step::Member(Member { shape, flattened: false, .. }) => match shape.kind {
+                    Kind::List(item) => Some(item.xml),
+                    _ => None,
+                },
+                _ => None,
+            };
+        }
+        match &self.broken {
+            Broken::Missing => format!("The parameter {place} is required."),
+            Broken::Constraint(_, plainly) => format!("The parameter {place} {plainly}."),
+        }
+    }
+
     /// The place as the general form has it: lower camel case, `entries.2.member.id`.
     fn model_path(&self) -> String {
         let steps = self.path.iter().rev().map(|step| match step {
@@ -205,7 +258,7 @@ impl Violation {
         let place = self.model_path();
         let rule = match &self.broken {
             Broken::Missing => "Member must not be null",
-            Broken::Constraint(rule) => rule,
+            Broken::Constraint(rule, _) => rule,
         };
         format!("Value {value}at '{place}' failed to satisfy constraint: {rule}")
     }

@@ -92,6 +92,13 @@ pub static MISSING_PARAMETER: ErrorShape = ErrorShape::sender(
     StatusCode::BAD_REQUEST,
 );
 
+/// A parameter has a value that it cannot have, as those services answer it.
+pub static INVALID_PARAMETER: ErrorShape = ErrorShape::sender(
+    "InvalidParameterValueException",
+    "InvalidParameterValue",
+    StatusCode::BAD_REQUEST,
+);
+
 /// A refusal: which error, and what to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

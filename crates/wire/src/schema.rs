@@ -61,6 +61,8 @@ pub enum Checks {
     /// Only that required parameters are there: MissingParameter names the first that is not. The
     /// rest is the service's own business.
     MissingParameter,
+    /// All of them: MissingParameter or InvalidParameterValue, with a line for each that is wrong.
+    Parameters,
 }
 
 /// One operation.
@@ -76,6 +78,8 @@ pub struct Operation {
     pub uri: &'static str,
     /// The status of success.
     pub status: StatusCode,
+    /// How its constraints are checked, if not as the service's others.
+    pub checks: Option<Checks>,
     /// What it takes: a structure.
     pub input: &'static Member,
     /// What it gives: a structure, or nothing.

@@ -136,6 +136,7 @@ fn service(suite: &Json, case: &Json) -> &'static Service {
         method: text(&given["http"]["method"]).unwrap_or("POST"),
         uri: text(&given["http"]["requestUri"]).unwrap_or("/"),
         status: StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap(),
+        checks: None,
         input: shapes.root(&given["input"]["shape"]),
         output: output.as_str().map(|_| shapes.root(output)),
     };
