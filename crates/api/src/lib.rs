@@ -78,4 +78,5 @@ apis! {
 }
 
 /// Every API, for [`tidemill_wire::identify`].
-pub static SERVICES: &[&tidemill_wire::Service] = &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE];
+pub static SERVICES: &[&tidemill_wire::Service] =
+    &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE];

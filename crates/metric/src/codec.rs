@@ -165,8 +165,8 @@ impl Summary {
             2 => {
                 let scale = i8::from_le_bytes(reader.array()?);
                 let (zeros, count) = (reader.double()?, reader.u32()?);
-                let bins = (0..count)
-                    .map(|_| Ok((i32::from_le_bytes(reader.array()?), reader.double()?)));
+                let bins =
+                    (0..count).map(|_| Ok((i32::from_le_bytes(reader.array()?), reader.double()?)));
                 Spread::Binned { scale, zeros, bins: bins.collect::<Result<_, _>>()? }
             }
             _ => return Err(Malformed("a distribution in it is unknown")),

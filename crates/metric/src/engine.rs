@@ -77,7 +77,7 @@ const SECTION: &str = "metrics";
 /// then costs less than writing what they save from being replayed.
 const INTERVAL: ByteSize = ByteSize::mib(4);
 /// How often what has grown older is moved.
-const AGING: Duration = Duration::from_secs(10 * 60);
+const AGING: Duration = Duration::from_mins(10);
 
 impl Metrics {
     /// Opens the metrics that the driver holds, or begins without any. They take about `limit` of
@@ -102,9 +102,8 @@ impl Metrics {
             }
             Recovered::Record { record, .. } => {
                 let (kind, version) = (record.kind.0, record.version);
-                let told = |why| {
-                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
-                };
+                let told =
+                    |why| Unreadable(format!("a record of kind {kind}, version {version}: {why}"));
                 state.happened(Event::read(record).map_err(told)?);
                 Ok(())
             }
@@ -135,6 +134,11 @@ impl Metrics {
             self.0.append(&mut shown, Event::Stored(batch))?
         };
         Ok(self.0.journal.durable_at(end).await?)
+    }
+
+    /// What the clock shows, by which ages are told.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// Looks at the state, as far as it is durable.

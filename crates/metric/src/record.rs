@@ -204,10 +204,7 @@ mod tests {
                 point(Measurement::Values(vec![(1.0, 2.0), (10.0, 4.0)])),
                 point(statistics),
             ]),
-            Event::Aged {
-                now: Timestamp::from_millis(9),
-                retention: Retention { halvings: 3 },
-            },
+            Event::Aged { now: Timestamp::from_millis(9), retention: Retention { halvings: 3 } },
             Event::Cleared,
         ]
     }

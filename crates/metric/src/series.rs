@@ -88,7 +88,9 @@ impl Series {
         put_u32(out, length(self.units.len()));
         for (unit, tiers) in &self.units {
             out.push(unit.number());
-            tiers.iter().for_each(|buckets| buckets.encode(out));
+            for buckets in tiers {
+                buckets.encode(out);
+            }
         }
     }
 

@@ -140,7 +140,9 @@ fn fit(scale: &mut i8, bins: &mut Vec<(i32, f64)>) {
 /// Makes bins wider by a power of two, `doublings` times.
 fn widen(bins: &mut Vec<(i32, f64)>, doublings: i8) {
     if doublings > 0 {
-        bins.iter_mut().for_each(|(bin, _)| *bin >>= doublings);
+        for (bin, _) in bins.iter_mut() {
+            *bin >>= doublings;
+        }
         bins.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {

@@ -87,6 +87,25 @@ impl State {
         found.into_iter().map(bucket).collect()
     }
 
+    /// The same with all units taken together: for each period its beginning and what was measured.
+    pub fn whole(
+        &self,
+        key: &MetricKey,
+        unit: Option<Unit>,
+        range: (Timestamp, Timestamp),
+        period: Duration,
+        now: Timestamp,
+    ) -> Vec<(Timestamp, Summary)> {
+        let mut whole: Vec<(Timestamp, Summary)> = Vec::new();
+        for bucket in self.measured(key, unit, range, period, now) {
+            match whole.last_mut().filter(|(start, _)| *start == bucket.start) {
+                Some((_, summary)) => summary.add(&bucket.summary),
+                None => whole.push((bucket.start, bucket.summary)),
+            }
+        }
+        whole
+    }
+
     /// The metrics that are asked for and that `wanted` agrees to, by their keys.
     pub fn list<'a>(
         &'a self,

@@ -7,11 +7,12 @@ use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
 use tidemill_identity::IdentityStore;
 use tidemill_journal::Faults;
 use tidemill_queue::Engine;
-use tidemill_services::Sqs;
+use tidemill_services::{CloudWatch, Sqs};
 use tidemill_sign::KeyCache;
 
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
+use crate::minutes::Minutes;
 use crate::settings::Settings;
 use crate::{control, journey, welcome};
 
@@ -22,6 +23,9 @@ pub(crate) struct App {
     pub(crate) chance: Chance,
     pub(crate) engine: Engine,
     pub(crate) sqs: Sqs,
+    pub(crate) measured: tidemill_metric::Metrics,
+    pub(crate) cloudwatch: CloudWatch,
+    pub(crate) minutes: Minutes,
     pub(crate) identity: IdentityStore,
     pub(crate) keys: KeyCache,
     pub(crate) metrics: Arc<Metrics>,
@@ -41,13 +45,16 @@ impl App {
         chance: Chance,
         engine: Engine,
         identity: IdentityStore,
+        measured: tidemill_metric::Metrics,
     ) -> Self {
         let crowd = Crowd::new(settings.max_connections);
         let budget = Budget::new(settings.request_memory);
-        let mut metrics = Metrics::new(engine.clone(), clock.clone());
+        let mut metrics = Metrics::new(engine.clone(), measured.clone(), clock.clone());
         metrics.watch(&crowd, &budget);
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
+        let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
+        let minutes = Minutes::new(&clock, engine.clone(), measured.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
         let faults = None;
         Self {
@@ -56,6 +63,9 @@ impl App {
             chance,
             engine,
             sqs,
+            measured,
+            cloudwatch,
+            minutes,
             identity,
             keys,
             metrics,

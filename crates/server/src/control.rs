@@ -89,7 +89,7 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
     let principal = verify::controller(app, &signed);
     let principal = principal.map_err(|why| Refused(StatusCode::FORBIDDEN, why))?;
     match path {
-        "/_tidemill/clock" => clock(app, body),
+        "/_tidemill/clock" => clock(app, body).await,
         "/_tidemill/reset" => reset(app).await,
         "/_tidemill/faults" => faults(app, body),
         _ => {
@@ -105,7 +105,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
 }
 
 /// `POST /_tidemill/clock {"advance": "15m"}`: moves a manual clock.
-fn clock(app: &App, body: &[u8]) -> Result<Value, Refused> {
+async fn clock(app: &App, body: &[u8]) -> Result<Value, Refused> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Move {
@@ -117,6 +117,8 @@ fn clock(app: &App, body: &[u8]) -> Result<Value, Refused> {
     let why = "the clock is the machine's: start the service with --clock manual";
     let now = app.clock.advance(span);
     let now = now.ok_or_else(|| Refused(StatusCode::CONFLICT, why.to_owned()))?;
+    // Whoever moved the clock finds done what each minute in between brought.
+    app.minutes.catch_up().await;
     Ok(json!({ "now": now.as_millis() }))
 }
 
@@ -137,6 +139,10 @@ async fn reset(app: &App) -> Result<Value, Refused> {
         return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));
     }
     app.engine
+        .clear()
+        .await
+        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    app.measured
         .clear()
         .await
         .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;

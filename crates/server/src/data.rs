@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use tidemill_base::{Chance, Clock};
+use tidemill_base::{ByteSize, Chance, Clock};
 use tidemill_identity::IdentityStore;
 use tidemill_journal::{Faults, FaultyDriver, FileDriver, Options};
+use tidemill_metric::Metrics;
 use tidemill_queue::{Config, Engine};
 
 /// The journal of what belongs to the whole service: identities and settings.
@@ -13,8 +14,11 @@ const SYSTEM: &str = "system";
 /// The journal of the first shard of queues.
 const SHARD: &str = "shard-0000";
 
+/// The journal of what was measured.
+const METRICS: &str = "metrics";
+
 /// The journals of a data folder, by what they hold.
-pub(crate) const JOURNALS: [&str; 2] = [SYSTEM, SHARD];
+pub(crate) const JOURNALS: [&str; 3] = [SYSTEM, SHARD, METRICS];
 
 /// Opens the identities that the folder holds.
 pub(crate) fn open_identity(
@@ -40,4 +44,18 @@ pub(crate) fn open_engine(
         Some(faults) => Engine::open(FaultyDriver::new(driver, faults), config),
     };
     opened.with_context(|| format!("cannot open {}", folder.join(SHARD).display()))
+}
+
+/// Opens the metrics that the folder holds; they take about `limit` of memory.
+pub(crate) fn open_metrics(
+    folder: &Path,
+    options: Options,
+    clock: &Clock,
+    limit: ByteSize,
+) -> anyhow::Result<Metrics> {
+    let driver = FileDriver::new(folder.join(METRICS));
+    // Nothing is read back from this log but when it is opened.
+    let options = Options { recent: ByteSize::kib(64), ..options };
+    Metrics::open(driver, options, clock.clone(), limit)
+        .with_context(|| format!("cannot open {}", folder.join(METRICS).display()))
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, StatusCode};
-use tidemill_api::{SERVICES, sqs, sts};
+use tidemill_api::{SERVICES, cloudwatch, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_http::{Answer, Request, Untaken};
 use tidemill_services::Context;
@@ -94,6 +94,10 @@ async fn handle(
         "sqs" => {
             let request = sqs::Request::decode(call, head, body)?;
             Ok(app.sqs.handle(cx, request).await?.encode(call, id))
+        }
+        "cloudwatch" => {
+            let request = cloudwatch::Request::decode(call, head, body)?;
+            Ok(app.cloudwatch.handle(cx, request).await?.encode(call, id))
         }
         "sts" => {
             let request = sts::Request::decode(call, head, body)?;

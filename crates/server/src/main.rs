@@ -18,6 +18,7 @@ mod journey;
 mod listen;
 mod logs;
 mod metrics;
+mod minutes;
 mod peek;
 mod redrive;
 mod serve;

@@ -64,7 +64,7 @@ fn durations() -> Histogram {
 }
 
 impl Metrics {
-    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
+    pub(crate) fn new(engine: Engine, measured: tidemill_metric::Metrics, clock: Clock) -> Self {
         let mut registry = Registry::with_prefix("tidemill");
         let requests = Family::default();
         let durations = Family::new_with_constructor(durations as fn() -> Histogram);
@@ -79,7 +79,7 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
-        registry.register_collector(Box::new(Engines { engine, clock }));
+        registry.register_collector(Box::new(Engines { engine, measured, clock }));
         let cells = |service: &&'static Service| {
             (*service, service.operations.iter().map(|_| OnceLock::new()).collect())
         };
@@ -149,6 +149,7 @@ impl Collector for Memory {
 /// Asks the engine when it is asked itself: nothing is counted twice, nothing kept up to date.
 struct Engines {
     engine: Engine,
+    measured: tidemill_metric::Metrics,
     clock: Clock,
 }
 
@@ -198,6 +199,7 @@ impl Collector for Engines {
         }
         counters(&mut encoder, queues)?;
         disk(&mut encoder, &metrics.disk)?;
+        measured(&mut encoder, &self.measured.stored())?;
         journal(&mut encoder, &metrics)
     }
 }
@@ -318,6 +320,29 @@ fn disk(encoder: &mut DescriptorEncoder<'_>, disk: &DiskMetrics) -> fmt::Result 
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
+    }
+    Ok(())
+}
+
+/// What CloudWatch holds.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn measured(encoder: &mut DescriptorEncoder<'_>, stored: &tidemill_metric::Stored) -> fmt::Result {
+    let gauges = [
+        ("metrics_stored", "Metrics of CloudWatch that are kept", stored.metrics as f64),
+        (
+            "metrics_memory_bytes",
+            "About what they take of --metrics-memory",
+            stored.weight.as_u64() as f64,
+        ),
+        (
+            "metrics_halvings",
+            "How often the time that they are kept was halved for want of memory",
+            f64::from(stored.retention.halvings),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let gauge = ConstGauge::new(value);
+        gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use tidemill_journal::{Faults, Options};
 use tidemill_queue::Config;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::app::App;
@@ -44,11 +45,16 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         "serving; point clients here with AWS_ENDPOINT_URL={scheme}://{address}",
     );
     let timer = tokio::spawn(app.engine.clone().run());
-    let stop = until_told(timer);
+    let minutes = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { app.minutes.run().await }
+    });
+    let stop = until_told(timer, minutes);
     let mut failed = None;
     let stop = async { failed = stop.await.err() };
     listen::serve(Arc::clone(&door), &workers, listener, tls, stop).await;
     app.engine.shut_down().await.context("the last checkpoint")?;
+    app.measured.close().context("closing the metrics' journal")?;
     app.identity.close().context("closing the identities' journal")?;
     match failed {
         None => {
@@ -79,6 +85,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
         );
     }
     let started = clock.monotonic();
+    let measured = data::open_metrics(folder, options.clone(), &clock, settings.metrics_memory)?;
     let faults = settings.allow_faults.then(Faults::none);
     let config = Config {
         journal: options,
@@ -89,12 +96,12 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     };
     let engine = data::open_engine(folder, config, faults.as_ref())?;
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
-    Ok(App { faults, ..App::new(settings, clock, chance, engine, identity) })
+    Ok(App { faults, ..App::new(settings, clock, chance, engine, identity, measured) })
 }
 
 /// Waits for the signal to stop. A background task that ends by itself stops the service too,
 /// with an error: half a service is worse than none.
-async fn until_told(timer: tokio::task::JoinHandle<()>) -> anyhow::Result<()> {
+async fn until_told(timer: JoinHandle<()>, minutes: JoinHandle<()>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     tokio::select! {
@@ -102,6 +109,10 @@ async fn until_told(timer: tokio::task::JoinHandle<()>) -> anyhow::Result<()> {
         _ = interrupt.recv() => info!("stopping: SIGINT"),
         ended = timer => {
             error!(?ended, "the timer of the queues ended by itself");
+            bail!("a background task ended by itself: {ended:?}");
+        }
+        ended = minutes => {
+            error!(?ended, "what is done each minute ended by itself");
             bail!("a background task ended by itself: {ended:?}");
         }
     }

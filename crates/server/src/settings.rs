@@ -135,6 +135,12 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "text")]
     pub(crate) recent_bodies: Option<ByteSize>,
 
+    /// Memory for the metrics of CloudWatch; before they take more, they are kept for half as long
+    /// [default: 128MiB]
+    #[arg(long, value_name = "SIZE", env = "TIDEMILL_METRICS_MEMORY")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) metrics_memory: Option<ByteSize>,
+
     /// What must stay free on the disk; with less, nothing is taken in, and only receives and
     /// deletions go on [default: 256MiB]
     #[arg(long, value_name = "SIZE", env = "TIDEMILL_DISK_RESERVE")]
@@ -185,7 +191,7 @@ impl Given {
         first_given!(self, file: listen, data_dir, account, sync, tls_cert, tls_key, public_url,
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads,
-            recent_bodies, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
+            recent_bodies, metrics_memory, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
             allow_faults)
     }
 
@@ -227,6 +233,7 @@ pub(crate) struct Settings {
     pub(crate) shutdown_grace: Duration,
     pub(crate) threads: Option<usize>,
     pub(crate) recent_bodies: ByteSize,
+    pub(crate) metrics_memory: ByteSize,
     pub(crate) disk_reserve: ByteSize,
     pub(crate) disk_patience: Duration,
     pub(crate) log: String,
@@ -267,6 +274,7 @@ impl Settings {
             write_timeout: given.write_timeout.unwrap_or(Duration::from_secs(30)),
             shutdown_grace: given.shutdown_grace.unwrap_or(Duration::from_secs(25)),
             threads: given.threads,
+            metrics_memory: given.metrics_memory.unwrap_or(ByteSize::mib(128)),
             recent_bodies: given.recent_bodies.unwrap_or(ByteSize::mib(16)),
             disk_reserve: given.disk_reserve.unwrap_or(ByteSize::mib(256)),
             disk_patience: given.disk_patience.unwrap_or(Duration::from_secs(5)),

@@ -20,11 +20,15 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-api", 2, &["base", "wire"]),
     ("tidemill-queue", 2, &["base", "journal"]),
     ("tidemill-identity", 2, &["base", "journal", "sign"]),
-    ("tidemill-services", 3, &["api", "base", "identity", "queue", "sign", "wire"]),
+    ("tidemill-metric", 2, &["base", "journal"]),
+    ("tidemill-services", 3, &["api", "base", "identity", "metric", "queue", "sign", "wire"]),
     (
         "tidemill",
         4,
-        &["api", "base", "http", "identity", "journal", "queue", "services", "sign", "wire"],
+        &[
+            "api", "base", "http", "identity", "journal", "metric", "queue", "services", "sign",
+            "wire",
+        ],
     ),
     ("tidemill-bench", 4, &[]),
     ("tidemill-proof", 5, &["base", "bench"]),

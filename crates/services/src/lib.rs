@@ -3,9 +3,11 @@
 //! A handler checks what the model cannot say, calls the engine, and translates its answer. It
 //! holds no state and makes no decision that the engine could make.
 
+pub mod cloudwatch;
 mod context;
 pub mod sqs;
 pub mod sts;
 
+pub use cloudwatch::{CloudWatch, QueueMinutes};
 pub use context::{BaseUrl, Context, Principal};
 pub use sqs::Sqs;

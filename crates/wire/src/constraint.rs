@@ -172,7 +172,8 @@ impl Violations {
             }
             Checks::Validation | Checks::Parameters if self.0.is_empty() => None,
             Checks::Parameters => {
-                let is_missing = |violation: &Violation| matches!(violation.broken, Broken::Missing);
+                let is_missing =
+                    |violation: &Violation| matches!(violation.broken, Broken::Missing);
                 let missing = self.0.iter().any(is_missing);
                 let error = if missing { &MISSING_PARAMETER } else { &INVALID_PARAMETER };
                 let told = self.0.iter().filter(|violation| is_missing(violation) == missing);

@@ -1,0 +1,76 @@
+//! Where the engine's refusals and failures meet the wire, and the words that AWS has for them.
+
+use std::borrow::Cow;
+
+use tidemill_api::cloudwatch::errors;
+use tidemill_metric::Error;
+use tidemill_queue::Failure;
+use tidemill_wire::{Fault, fault as common};
+
+/// The engine's answer as the caller is told it.
+pub(super) fn of(error: &Error) -> Fault {
+    match error {
+        Error::Full => Fault::new(
+            &common::THROTTLED,
+            "there is no memory for more metrics: send fewer, or start the service with more \
+             (--metrics-memory)",
+        ),
+        Error::Poisoned(_) => failed(),
+    }
+}
+
+/// What is wrong with the disk that all share.
+pub(super) fn of_disk(failure: &Failure) -> Fault {
+    match failure {
+        Failure::Poisoned(_) | Failure::Checkpoint(_) => failed(),
+        Failure::Stalled { .. } | Failure::Full { .. } => Fault::new(
+            &common::UNAVAILABLE,
+            "the disk is nearly full or does not answer; no change is accepted until it does",
+        ),
+    }
+}
+
+fn failed() -> Fault {
+    Fault::new(
+        &errors::INTERNAL_SERVICE_FAULT,
+        "the disk failed; nothing more is accepted until the service is started again",
+    )
+}
+
+/// A parameter whose value will not do.
+pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&errors::INVALID_PARAMETER_VALUE_EXCEPTION, message)
+}
+
+/// Parameters that do not go together.
+pub(super) fn combination(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&errors::INVALID_PARAMETER_COMBINATION_EXCEPTION, message)
+}
+
+/// A parameter that is not there.
+pub(super) fn missing(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&errors::MISSING_REQUIRED_PARAMETER_EXCEPTION, message)
+}
+
+/// What the younger operations answer to any of these.
+pub(super) fn validation(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&common::VALIDATION, message)
+}
+
+/// Two parameters of which there may be one.
+pub(super) fn both(one: &str, other: &str) -> String {
+    format!("The parameters {one} and {other} are mutually exclusive and you have specified both.")
+}
+
+pub(super) fn too_many(collection: &str, most: usize) -> String {
+    format!("The collection {collection} must not have a size greater than {most}.")
+}
+
+pub(super) fn bad_value(value: impl std::fmt::Display, parameter: &str) -> String {
+    format!("The value {value} for parameter {parameter} is invalid.")
+}
+
+/// A token that we did not give out.
+pub(super) fn bad_token() -> Fault {
+    Fault::new(&errors::INVALID_NEXT_TOKEN, "The next token is invalid.")
+}

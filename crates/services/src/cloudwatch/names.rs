@@ -1,0 +1,60 @@
+//! Metrics, dimensions and units between the wire and the engine.
+
+use tidemill_api::cloudwatch as api;
+use tidemill_metric::{Dimension, MetricKey, Unit};
+
+use crate::context::Context;
+
+/// The caller's metric of these names.
+pub(super) fn key(
+    cx: &Context<'_>,
+    namespace: &str,
+    name: &str,
+    dimensions: Option<&Vec<api::Dimension>>,
+) -> MetricKey {
+    let dimensions = read_dimensions(dimensions);
+    MetricKey::new(cx.account(), cx.region.clone(), namespace, name, dimensions)
+}
+
+pub(super) fn read_dimensions(dimensions: Option<&Vec<api::Dimension>>) -> Vec<Dimension> {
+    let dimensions = dimensions.map_or(&[][..], Vec::as_slice);
+    dimensions.iter().map(|one| Dimension::new(&one.name, &one.value)).collect()
+}
+
+pub(super) fn write_dimensions(dimensions: &[Dimension]) -> Vec<api::Dimension> {
+    let dimension = |one: &Dimension| api::Dimension {
+        name: one.name.to_string(),
+        value: one.value.to_string(),
+    };
+    dimensions.iter().map(dimension).collect()
+}
+
+/// Whether no name is there twice.
+pub(super) fn are_distinct(dimensions: &[Dimension]) -> bool {
+    let mut names: Vec<&str> = dimensions.iter().map(|one| &*one.name).collect();
+    names.sort_unstable();
+    names.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// The unit that a value is in; none is said where there is none.
+pub(super) fn unit(unit: &api::StandardUnit) -> Unit {
+    unit.as_str().parse().expect("the model allows no other units than there are")
+}
+
+pub(super) fn write_unit(unit: Unit) -> api::StandardUnit {
+    unit.as_str().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dimensions_are_distinct_by_their_names() {
+        let all = |names: &[&str]| -> Vec<Dimension> {
+            names.iter().map(|name| Dimension::new(name, "same")).collect()
+        };
+        assert!(are_distinct(&all(&["b", "a", "c"])));
+        assert!(!are_distinct(&all(&["b", "a", "b"])));
+    }
+}
