@@ -6,6 +6,8 @@
 //! A value goes into one bucket of one *tier*: seconds, minutes, five minutes, hours. Age moves it
 //! to coarser ones, and no statistic but the percentile loses anything by that.
 
+#![cfg_attr(test, expect(clippy::float_cmp, reason = "what is added up here is exact"))]
+
 mod buckets;
 mod codec;
 mod engine;

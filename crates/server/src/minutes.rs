@@ -11,9 +11,9 @@ use tidemill_services::QueueMinutes;
 use tokio::sync::{Mutex, Notify};
 use tracing::{error, warn};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Of a longer leap only so much is gone through, the last of it.
-const LEAP: Duration = Duration::from_secs(86_400);
+const LEAP: Duration = Duration::from_hours(24);
 
 /// The minutes as they pass.
 pub(crate) struct Minutes {

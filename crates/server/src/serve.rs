@@ -46,8 +46,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     );
     let timer = tokio::spawn(app.engine.clone().run());
     let minutes = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move { app.minutes.run().await }
+        let door = Arc::clone(&door);
+        async move { door.handler.minutes.run().await }
     });
     let stop = until_told(timer, minutes);
     let mut failed = None;

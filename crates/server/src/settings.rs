@@ -190,8 +190,8 @@ impl Given {
     fn or(self, file: Self) -> Self {
         first_given!(self, file: listen, data_dir, account, sync, tls_cert, tls_key, public_url,
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
-            header_timeout, body_timeout, write_timeout, shutdown_grace, threads,
-            recent_bodies, metrics_memory, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
+            header_timeout, body_timeout, write_timeout, shutdown_grace, threads, recent_bodies,
+            metrics_memory, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
             allow_faults)
     }
 

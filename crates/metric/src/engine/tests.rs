@@ -1,3 +1,5 @@
+//! The metrics over a journal: what is durable, what a checkpoint keeps, how much there may be.
+
 use tidemill_journal::{Keep, MemoryDriver};
 
 use super::*;
@@ -34,8 +36,8 @@ fn sum(metrics: &Metrics, name: &str) -> f64 {
     let dimensions = vec![Dimension::new("Queue", "orders")];
     let key = MetricKey::new(AccountId::DEFAULT, Region::default(), "Test", name, dimensions);
     let now = metrics.0.clock.now();
-    let range = (now - Duration::from_secs(86_400), now + Duration::from_secs(1));
-    let hour = Duration::from_secs(3600);
+    let range = (now - Duration::from_hours(24), now + Duration::from_secs(1));
+    let hour = Duration::from_hours(1);
     let found = metrics.look(|state| state.measured(&key, None, range, hour, now));
     found.iter().map(|bucket| bucket.summary.sum).sum()
 }
@@ -79,7 +81,7 @@ async fn memory_stays_within_its_bound_and_what_is_young_is_kept() {
     let mut aged = Timestamp::EPOCH;
     for minute in 0..6_000 {
         store(&metrics, "m", &[f64::from(minute)]).await.unwrap();
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         metrics.tidy(&mut aged).unwrap();
     }
     let stored = metrics.stored();
@@ -98,7 +100,7 @@ async fn memory_stays_within_its_bound_and_what_is_young_is_kept() {
     }
     assert!(matches!(refused, Some(Error::Full)));
     // Time makes room.
-    clock.advance(Duration::from_secs(455 * 86_400));
+    clock.advance(Duration::from_hours(455 * 24));
     metrics.tidy(&mut aged).unwrap();
     metrics.0.journal.wait_durable(metrics.0.journal.end()).unwrap();
     assert_eq!(metrics.stored().metrics, 0);

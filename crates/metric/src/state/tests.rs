@@ -29,10 +29,10 @@ fn store(state: &mut State, now: Timestamp, points: Vec<Point>) {
 }
 
 fn days(days: u64) -> Duration {
-    Duration::from_secs(days * 86_400)
+    Duration::from_hours(days * 24)
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn what_grows_older_grows_coarser_whether_it_was_moved_or_not() {

@@ -12,9 +12,9 @@ use crate::context::Context;
 /// Most metrics of a page.
 const PAGE: usize = 500;
 /// What has had no value for so long is not listed.
-const LATELY: Duration = Duration::from_secs(14 * 86_400);
+const LATELY: Duration = Duration::from_hours(14 * 24);
 /// Nor this, if what is active is asked for.
-const ACTIVE: Duration = Duration::from_secs(3 * 3600);
+const ACTIVE: Duration = Duration::from_hours(3);
 
 pub(super) fn handle(
     service: &CloudWatch,
@@ -41,12 +41,10 @@ pub(super) fn handle(
     // There are no accounts but the caller's own that could be linked to it.
     let account = cx.account().to_string();
     let others = it.owning_account.as_ref().is_some_and(|owner| *owner != account);
-    let mut keys: Vec<MetricKey> = match others {
-        true => Vec::new(),
-        false => service
-            .metrics
-            .look(|state| state.list(&listing, wanted).into_iter().cloned().collect()),
+    let list = || {
+        service.metrics.look(|state| state.list(&listing, wanted).into_iter().cloned().collect())
     };
+    let mut keys: Vec<MetricKey> = if others { Vec::new() } else { list() };
     let more = keys.len() > PAGE;
     keys.truncate(PAGE);
     let next_token = keys.last().filter(|_| more).map(write_token);

@@ -15,9 +15,9 @@ const DATA: usize = 1000;
 /// Most values of a datum.
 const VALUES: usize = 150;
 /// How old a datum may be.
-const PAST: Duration = Duration::from_secs(14 * 86_400);
+const PAST: Duration = Duration::from_hours(14 * 24);
 /// How far it may be ahead.
-const FUTURE: Duration = Duration::from_secs(2 * 3600);
+const FUTURE: Duration = Duration::from_hours(2);
 
 pub(super) async fn handle(
     service: &CloudWatch,

@@ -24,7 +24,7 @@ struct Before {
 }
 
 /// A queue that holds nothing and that nobody asks anything of is told of for so long.
-const IN_USE: Duration = Duration::from_secs(6 * 3600);
+const IN_USE: Duration = Duration::from_hours(6);
 /// So many queues go into the metrics at once: what is written as one stays of a moderate size.
 const AT_ONCE: usize = 500;
 

@@ -12,7 +12,7 @@ pub(super) fn period(seconds: i32) -> Option<Duration> {
     known.then(|| Duration::from_secs(seconds))
 }
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Where the first period begins: the further back, the coarser.
 pub(super) fn first(start: Timestamp, period: Duration, now: Timestamp) -> Timestamp {
@@ -34,7 +34,7 @@ mod tests {
     fn a_start_is_rounded_down_further_the_longer_ago_it_was() {
         // 2023-11-14T22:13:20Z.
         let start = Timestamp::from_millis(1_700_000_000_123);
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let rounded = |period, ago| start.since(first(start, period, start + ago)).as_secs();
         assert_eq!(rounded(Duration::from_secs(1), Duration::ZERO), 0);
         assert_eq!(rounded(Duration::from_secs(30), Duration::ZERO), 20);
