@@ -3,10 +3,14 @@
 //! Each time a segment is full: survivors of nearly empty segments move to the log's end; queues
 //! whose log has grown long get a new section; a checkpoint puts the sections in force, and the
 //! segments that nothing needs any more go. Only copies of addresses are made under the lock.
+//!
+//! Deletions write so little that a segment takes long to fill, and it is they who make room. So a
+//! log that has hardly grown for a while gets a pass, too, if there is something to let go.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tidemill_journal::{CheckpointError, Position, Section, Segment, SegmentId};
 
@@ -16,9 +20,10 @@ use crate::content::Packed;
 use crate::ground::Population;
 use crate::key::{QueueNumber, Sequence};
 use crate::machine::{SHARD_SECTION, section_name};
-use crate::queue::Coverage;
+use crate::queue::Queue;
 use crate::record::Header;
 use crate::refusal::{Error, Failure};
+use crate::settings::Discipline;
 
 /// A queue gets a new section when its first record that no section holds is this many segments
 /// behind the log's end: the price of a restart against that of sections.
@@ -26,6 +31,12 @@ const SEGMENTS_BEHIND: usize = 4;
 /// And that many times the size of its last section: or a queue with a large backlog would write
 /// more sections than log.
 const SECTIONS_BEHIND: u64 = 2;
+/// A log that was not tidied for so long, and is written to, is looked at.
+const LULL: Duration = Duration::from_secs(10);
+/// What a section of a standard queue takes at most for a message, more or less, in bytes,
+const MESSAGE_BYTES: u64 = 64;
+/// and for the queue itself.
+const QUEUE_BYTES: u64 = 64 << 10;
 /// A segment may be cleared when at most this part of the messages written there still live.
 const CLEAR_BELOW_PERCENT: u64 = 30;
 /// And when they are at most this part of its bytes: each pass then frees more than it writes.
@@ -48,6 +59,12 @@ pub(super) struct House {
     /// Segments in which few live who take much room, and how many they were. To find out, their
     /// records are read, so it is not tried again before half of them are gone.
     heavy: BTreeMap<SegmentId, u64>,
+    /// Where the log ended when the last pass began.
+    kept: Position,
+    /// When that was, or when the log was looked at last without a pass.
+    looked: Duration,
+    /// Whether the next pass is to let go of all that it can: the log hardly grows.
+    thorough: bool,
 }
 
 /// A message that lives in a segment that is to be cleared.
@@ -89,9 +106,12 @@ impl Inner {
     pub(super) fn keep_house(&self) -> Result<(), Failure> {
         let started = self.clock.monotonic();
         let mut house = self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner);
+        house.kept = self.journal.end();
+        house.looked = started;
         let segments = self.journal.segments();
-        self.move_survivors(&segments, &mut house)?;
-        let made = self.make_sections(&segments);
+        let recent = self.recent_from(&segments, std::mem::take(&mut house.thorough));
+        self.move_survivors(&segments, recent, &mut house)?;
+        let made = self.make_sections(recent);
         let done = made.and_then(|made| {
             // Before the shard's section is taken, so that it is behind every death seen here.
             let sealed = segments.iter().filter(|segment| segment.sealed);
@@ -108,22 +128,36 @@ impl Inner {
         self.conclude(done)
     }
 
+    /// Calls for a pass over a log that hardly grows, if there is something to let go. `now` is
+    /// the clock's monotonic time.
+    pub(super) fn look_at_log(&self, now: Duration) {
+        // Whoever holds it keeps house just now.
+        let Ok(mut house) = self.housekeeping.try_lock() else { return };
+        if self.journal.end() == house.kept || now.saturating_sub(house.looked) < LULL {
+            return;
+        }
+        house.looked = now;
+        let segments = self.journal.segments();
+        let mut sealed = segments.iter().filter(|segment| segment.sealed);
+        if sealed.any(|segment| self.population(&segment.range).is_sparse()) {
+            house.thorough = true;
+            self.segment_full.notify_one();
+        }
+    }
+
     /// Makes new sections for the queues that need one. Says where each was taken.
-    fn make_sections(&self, segments: &[Segment]) -> Result<Made, Failure> {
-        let Some(recent) = self.recent_from(segments) else { return Ok(Made::new()) };
+    fn make_sections(&self, recent: Option<Position>) -> Result<Made, Failure> {
+        let Some(recent) = recent else { return Ok(Made::new()) };
         let end = self.journal.end().as_u64();
-        let is_behind = |coverage: &Coverage| {
-            coverage.first.is_some_and(|first| {
-                first < recent && end - first.as_u64() >= SECTIONS_BEHIND * coverage.size
+        let is_behind = |queue: &Queue| {
+            queue.memory.coverage.first.is_some_and(|first| {
+                first < recent && end - first.as_u64() >= SECTIONS_BEHIND * section_size(queue)
             })
         };
         let behind: Vec<_> = {
             let shard = self.lock();
             let queues = shard.machine.queues();
-            queues
-                .filter(|queue| is_behind(&queue.memory.coverage))
-                .map(|queue| queue.facts.number)
-                .collect()
+            queues.filter(|queue| is_behind(queue)).map(|queue| queue.facts.number).collect()
         };
         let mut made = Made::new();
         let (mut sections, mut waiting) = (Vec::new(), 0);
@@ -186,10 +220,15 @@ impl Inner {
     }
 
     /// Moves those who survived in nearly empty segments to the log's end.
-    fn move_survivors(&self, segments: &[Segment], house: &mut House) -> Result<(), Failure> {
+    fn move_survivors(
+        &self,
+        segments: &[Segment],
+        recent: Option<Position>,
+        house: &mut House,
+    ) -> Result<(), Failure> {
         let first = segments.first().map(|segment| segment.id);
         house.heavy.retain(|id, _| first.is_some_and(|first| *id >= first));
-        let victims = self.nearly_empty(segments, house);
+        let victims = self.nearly_empty(segments, recent, house);
         let ranges: Vec<_> = victims.iter().map(|victim| victim.range.clone()).collect();
         let mut survivors = self.survivors(&ranges);
         let mut moved = 0;
@@ -214,8 +253,13 @@ impl Inner {
 
     /// Sealed segments, oldest first, that may be worth clearing: few live there, and the log
     /// that is replayed begins after them or soon will.
-    fn nearly_empty(&self, segments: &[Segment], house: &House) -> Vec<Segment> {
-        let Some(recent) = self.recent_from(segments) else { return Vec::new() };
+    fn nearly_empty(
+        &self,
+        segments: &[Segment],
+        recent: Option<Position>,
+        house: &House,
+    ) -> Vec<Segment> {
+        let Some(recent) = recent else { return Vec::new() };
         let mut moving = 0;
         let mut victims = Vec::new();
         for segment in segments {
@@ -223,10 +267,10 @@ impl Inner {
                 break;
             }
             // The lock is let go between segments, for others to get a turn.
-            let Population { live, born } = self.population(&segment.range);
-            let few = live * 100 <= born * CLEAR_BELOW_PERCENT;
+            let population = self.population(&segment.range);
+            let live = population.live;
             let heavy = house.heavy.get(&segment.id).is_some_and(|then| live * 2 > *then);
-            if live > 0 && few && !heavy {
+            if live > 0 && population.is_sparse() && !heavy {
                 moving += live;
                 victims.push(segment.clone());
             }
@@ -311,11 +355,32 @@ impl Inner {
     }
 
     /// Where the last few segments begin; what is older is worth some work. Where space is short
-    /// everything but the last is: time is not.
-    fn recent_from(&self, segments: &[Segment]) -> Option<Position> {
-        let behind = if self.disk.is_short() { 1 } else { SEGMENTS_BEHIND };
+    /// or the pass is thorough everything but the last is: time is not.
+    fn recent_from(&self, segments: &[Segment], thorough: bool) -> Option<Position> {
+        let behind = if thorough || self.disk.is_short() { 1 } else { SEGMENTS_BEHIND };
         let index = segments.len().checked_sub(behind)?;
         segments.get(index).map(|segment| segment.range.start)
+    }
+}
+
+impl Population {
+    /// Whether so few live there that they may be worth moving.
+    fn is_sparse(self) -> bool {
+        self.live * 100 <= self.born * CLEAR_BELOW_PERCENT
+    }
+}
+
+/// How many bytes a section of a queue would have: as many as the last, but for what is known to
+/// have gone since. What a FIFO queue remembers of the past is not counted.
+fn section_size(queue: &Queue) -> u64 {
+    let last = queue.memory.coverage.size;
+    match queue.facts.settings.discipline {
+        Discipline::Fifo => last,
+        Discipline::Standard => {
+            let counts = queue.stock.counts();
+            let messages = counts.visible + counts.in_flight + counts.delayed;
+            last.min(size(messages) * MESSAGE_BYTES + QUEUE_BYTES)
+        }
     }
 }
 

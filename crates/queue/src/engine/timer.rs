@@ -11,7 +11,7 @@ use crate::refusal::Failure;
 
 /// How long after a failure housekeeping is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
-/// How often the disk is looked at.
+/// How often the disk is looked at, and the log.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -73,12 +73,14 @@ async fn keep_house(inner: &Arc<Inner>) {
     }
 }
 
-/// Looks at the disk now and then, and tells the log what becomes of it.
+/// Looks at the disk now and then, and tells the log what becomes of it; and at the log, whether
+/// it should be tidied though no segment is full.
 async fn keep_watch(inner: &Arc<Inner>) {
     let mut before = None;
     loop {
         let now = blocking(inner, |inner| {
             inner.look_at_disk();
+            inner.look_at_log(inner.clock.monotonic());
             inner.disk_metrics().failure
         });
         let now = now.await;

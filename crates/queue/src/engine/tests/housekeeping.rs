@@ -134,6 +134,44 @@ async fn a_few_large_messages_among_many_small_ones_are_not_moved_for_nothing() 
 }
 
 #[tokio::test]
+async fn a_log_that_hardly_grows_any_more_is_let_go_too() {
+    let bench = Bench::new();
+    let queue = bench.queue("a").await;
+    let body = "x".repeat(KIB);
+    for _ in 0..200 {
+        bench.send(queue, &[&*body; 10]).await;
+    }
+    bench.keep_house();
+    let mut receipts = Vec::new();
+    for _ in 0..200 {
+        receipts.extend(bench.take(queue, 10).await.iter().map(|one| one.receipt));
+    }
+    let is_called = || {
+        let mut notified = Box::pin(bench.engine.0.segment_full.notified());
+        poll(&mut notified).is_ready()
+    };
+    let later = bench.engine.0.clock.monotonic() + 10 * SECOND;
+    is_called();
+    // All of them are there.
+    bench.engine.0.look_at_log(later);
+    assert!(!is_called());
+    bench.engine.delete(queue, &receipts).await.unwrap();
+    is_called();
+    // That was looked at just now.
+    bench.engine.0.look_at_log(later + SECOND);
+    assert!(!is_called());
+    bench.engine.0.look_at_log(later + 10 * SECOND);
+    assert!(is_called());
+    bench.keep_house();
+    assert!(bench.segments() <= 2, "{} segments", bench.segments());
+    // Nothing happens, and nothing is done.
+    bench.engine.0.look_at_log(later + 100 * SECOND);
+    assert!(!is_called());
+    let bench = bench.crash();
+    assert_eq!(bench.counts(queue), (0, 0, 0));
+}
+
+#[tokio::test]
 async fn housekeeping_that_panics_ends_the_background_work_and_a_shut_down_still_closes() {
     let (store, faults) = (MemoryDriver::new(), Faults::none());
     let clock = Clock::manual(START);
