@@ -43,6 +43,11 @@ impl Client {
         }
     }
 
+    /// Bytes of the last answer, head and body.
+    pub fn answered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Sends a request and returns its answer as JSON.
     pub async fn call_json(&mut self, request: &[u8]) -> anyhow::Result<Value> {
         Ok(serde_json::from_slice(self.call(request).await?)?)

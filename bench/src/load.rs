@@ -20,6 +20,8 @@ pub struct Measured {
     pub syncs: u64,
     /// How long they took together.
     pub syncing: Duration,
+    /// Bytes written to the log in between.
+    pub written: u64,
     latencies: Vec<Duration>,
 }
 
@@ -31,9 +33,38 @@ impl Measured {
 
     /// The latency below which a share of the answers came, in microseconds.
     pub fn percentile(&self, share: f64) -> f64 {
-        let at = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len() - 1);
-        self.latencies[at].as_secs_f64() * 1e6
+        percentile(&self.latencies, share)
     }
+
+    /// Requests a second.
+    pub fn requests_a_second(&self) -> f64 {
+        self.requests as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Messages a second.
+    pub fn messages_a_second(&self) -> f64 {
+        self.messages as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Takes in what another run of the same load showed.
+    pub fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.messages += other.messages;
+        self.wall += other.wall;
+        self.cpu += other.cpu;
+        self.syncs += other.syncs;
+        self.syncing += other.syncing;
+        self.written += other.written;
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+    }
+}
+
+/// Of times in order, the one below which a share of them is, in microseconds; not a number if
+/// there are none.
+pub fn percentile(sorted: &[Duration], share: f64) -> f64 {
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
 }
 
 /// What one client does: sends its requests, and tells each one's latency and messages.
@@ -49,7 +80,7 @@ where
     for _ in 0..clients {
         connections.push(Client::connect(&server.address).await?);
     }
-    let (syncs_before, syncing_before) = server.syncs().await?;
+    let before = server.journal().await?;
     let cpu_before = server.cpu()?;
     let started = now();
     let running: Vec<_> = connections
@@ -63,12 +94,14 @@ where
     }
     let wall = started.elapsed();
     let cpu = server.cpu()?.saturating_sub(cpu_before);
-    let (syncs, syncing) = server.syncs().await?;
-    let (syncs, syncing) = (syncs - syncs_before, syncing.saturating_sub(syncing_before));
+    let after = server.journal().await?;
+    let (syncs, written) = (after.syncs - before.syncs, after.written - before.written);
+    let syncing = after.syncing.saturating_sub(before.syncing);
     let mut latencies: Vec<_> = told.iter().map(|(latency, _)| *latency).collect();
     latencies.sort_unstable();
     let messages = told.iter().map(|(_, messages)| messages).sum();
-    Ok(Measured { requests: told.len(), messages, wall, cpu, syncs, syncing, latencies })
+    let requests = told.len();
+    Ok(Measured { requests, messages, wall, cpu, syncs, syncing, written, latencies })
 }
 
 /// The machine's clock: a benchmark measures nothing else.

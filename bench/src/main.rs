@@ -1,20 +1,20 @@
-//! Sends, receives and deletes against Tidemill, beside the same requests against a bare handler.
+//! Sends, receives and deletes against Tidemill, each beside a bare handler that reads the very
+//! same requests and answers as many bytes.
 //!
-//! Both are measured in one run on one machine; what counts is the ratio of the server's
-//! processor time for a request. The sync mode and the machine stand beside the numbers.
+//! All are measured in one run on one machine; what counts is the ratio of the server's processor
+//! time for a request. The sync mode and the machine stand beside the numbers.
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use base64::Engine as _;
 use clap::Parser;
-use serde_json::{Value, json};
-use tidemill_bench::client::{Client, request};
+use tidemill_bench::client::Client;
 use tidemill_bench::load::{self, Measured, Told, now};
+use tidemill_bench::queue::Queue;
+use tidemill_bench::report::{Allowed, Keep, Report};
 use tidemill_bench::server::Server;
-
-const QUEUE: &str = "http://127.0.0.1/000000000000/bench";
+use tidemill_bench::work::{BATCH, Work, handles, to_path};
 
 /// Measures Tidemill's requests a second, processor time a request and latencies.
 #[derive(Parser, Clone)]
@@ -25,6 +25,9 @@ struct Options {
     /// Messages of each workload; a queue has at most 120,000 in flight
     #[arg(long, default_value_t = 100_000, value_parser = messages)]
     messages: u32,
+    /// Rounds: each workload shows the median of them
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
     /// Bytes of a message's body
     #[arg(long, default_value_t = 1024)]
     size: usize,
@@ -34,9 +37,14 @@ struct Options {
     /// Folder to make the data folder in; its disk is the one that is measured
     #[arg(long, default_value = ".")]
     on: std::path::PathBuf,
-    /// Fail if a single SendMessage costs more than this many times the bare handler's
-    #[arg(long)]
-    at_most: Option<f64>,
+    /// How many times the bare handler's processor time a request with one message may take
+    #[arg(long, default_value_t = 1.5)]
+    at_most: f64,
+    /// What part of that time a message may take in batches of ten
+    #[arg(long, default_value_t = 0.25)]
+    batched_at_most: f64,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 /// Reads a number of messages.
@@ -45,16 +53,36 @@ fn messages(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| "from 1 to 120000".to_owned())
 }
 
+/// What a message goes through.
+const STAGES: [&str; 3] = ["send", "receive", "delete"];
+
+/// One stage, and the same requests at the bare handler.
+struct Pair {
+    tidemill: Measured,
+    bare: Measured,
+}
+
+impl Pair {
+    fn ratio(&self) -> f64 {
+        self.tidemill.cpu_per_request() / self.bare.cpu_per_request()
+    }
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    println!("{}", machine(&options));
-    println!(
-        "{:<22}{:>9}{:>9}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}",
+    let load = format!(
+        "{} clients, {} times {} messages of {} bytes",
+        options.clients, options.rounds, options.messages, options.size
+    );
+    let mut report = Report::begin("cpu", &options.keep, &options.on, &options.sync, &load);
+    report.line(&format!(
+        "{:<18}{:>9}{:>9}{:>8}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}",
         "workload",
         "req/s",
         "msg/s",
         "cpu us",
+        "bare us",
         "ratio",
         "p50 us",
         "p90 us",
@@ -62,76 +90,129 @@ async fn main() -> anyhow::Result<()> {
         "p99.9",
         "req/sync",
         "sync us"
-    );
-    let ratio = lifecycle(&options, 1).await?;
-    lifecycle(&options, 10).await?;
-    if let Some(most) = options.at_most {
-        anyhow::ensure!(ratio <= most, "a SendMessage costs {ratio:.2} times a bare request");
-        println!("a SendMessage costs {ratio:.2} times a bare request, at most {most} allowed");
+    ));
+    let single = stages(&options, 1, &mut report).await?;
+    let batched = stages(&options, BATCH, &mut report).await?;
+    for (stage, pair) in STAGES.iter().zip(&single) {
+        let what = format!("{stage}: processor time, times the bare handler's");
+        report.target(&what, pair.ratio(), Allowed::AtMost(options.at_most));
     }
-    Ok(())
+    for ((stage, single), batched) in STAGES.iter().zip(&single).zip(&batched) {
+        let part = cpu_per_message(&batched.tidemill) / cpu_per_message(&single.tidemill);
+        let what = format!("{stage}: a message's processor time in batches of ten, of a single's");
+        report.target(&what, part, Allowed::AtMost(options.batched_at_most));
+    }
+    report.end()
 }
 
-/// Sends, receives and deletes all messages in batches of `batch`; returns the ratio of a send.
-async fn lifecycle(options: &Options, batch: usize) -> anyhow::Result<f64> {
+/// All rounds with `batch` messages a request; of each stage the one whose ratio is the median.
+async fn stages(options: &Options, batch: usize, report: &mut Report) -> anyhow::Result<Vec<Pair>> {
     let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
     let server = Server::tidemill(data.path(), &options.sync).await?;
-    let bare = Server::bare().await?;
-    let mut client = Client::connect(&server.address).await?;
-    client.call(&request("/", "CreateQueue", &json!({"QueueName": "bench"}).to_string())).await?;
-
-    let send = send_request("/", options, batch);
-    let answer = client.call(&send).await?.len();
-    let purge = json!({ "QueueUrl": QUEUE }).to_string();
-    client.call(&request("/", "PurgeQueue", &purge)).await?;
-
-    let rounds = options.messages as usize / batch / options.clients;
-    let floor = repeat(&bare, options, send_request(&format!("/{answer}"), options, batch), rounds);
-    let floor = floor.await?;
-    row(&format!("bare, send {batch}'s bytes"), &floor, floor.cpu_per_request());
-
-    let sent = repeat(&server, options, send, rounds).await?;
-    row(&format!("send {batch}"), &sent, floor.cpu_per_request());
-
-    let (received, receipts) = receive_all(&server, options, batch).await?;
-    row(&format!("receive {batch}"), &received, floor.cpu_per_request());
-
-    let deleted = delete_all(&server, options, batch, receipts).await?;
-    row(&format!("delete {batch}"), &deleted, floor.cpu_per_request());
-    println!("{:<22}{} KiB resident", "", server.resident_kib()?);
-    Ok(sent.cpu_per_request() / floor.cpu_per_request())
-}
-
-fn send_request(path: &str, options: &Options, batch: usize) -> Vec<u8> {
-    // Random-looking text, so that nothing on the way profits from a run of one letter.
-    let bytes: Vec<u8> =
-        (0..options.size as u64).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
-    let mut body = base64::engine::general_purpose::STANDARD.encode(bytes);
-    body.truncate(options.size);
-    if batch == 1 {
-        let parameters = json!({"QueueUrl": QUEUE, "MessageBody": body});
-        return request(path, "SendMessage", &parameters.to_string());
+    let bare = Bare { server: Server::bare().await?, head: 0 }.look().await?;
+    let mut stages: [Vec<Pair>; 3] = Default::default();
+    for round in 0..options.rounds {
+        let queue = Queue { name: format!("bench-{round}"), fifo: false, groups: 0 };
+        queue.create(&mut Client::connect(&server.address).await?).await?;
+        let work = Work::new(&queue.url(), options.size, batch);
+        for (stage, pair) in
+            stages.iter_mut().zip(life(options, &server, &bare, work, batch).await?)
+        {
+            stage.push(pair);
+        }
     }
-    let entries: Vec<Value> =
-        (0..batch).map(|id| json!({"Id": id.to_string(), "MessageBody": body})).collect();
-    let parameters = json!({"QueueUrl": QUEUE, "Entries": entries});
-    request(path, "SendMessageBatch", &parameters.to_string())
+    let mut medians = Vec::new();
+    for (name, mut pairs) in STAGES.into_iter().zip(stages) {
+        pairs.sort_unstable_by(|one, other| one.ratio().total_cmp(&other.ratio()));
+        let pair = pairs.swap_remove(pairs.len() / 2);
+        report.line(&row(&format!("{name} {batch}"), &pair));
+        medians.push(pair);
+    }
+    report.line(&format!("{:<18}{} KiB resident", "", server.resident_kib()?));
+    Ok(medians)
 }
 
+/// Sends, receives and deletes all messages.
+async fn life(
+    options: &Options,
+    server: &Server,
+    bare: &Bare,
+    work: Work,
+    batch: usize,
+) -> anyhow::Result<[Pair; 3]> {
+    let rounds = options.messages as usize / batch / options.clients;
+    let same = |request: Vec<u8>| vec![Arc::new(vec![request; rounds]); options.clients];
+
+    // One life to begin with: how many bytes does it answer?
+    let mut client = Client::connect(&server.address).await?;
+    let mut answered = [0; 3];
+    client.call(&work.send).await?;
+    answered[0] = client.answered();
+    let first = handles(client.call(&work.receive).await?)?;
+    answered[1] = client.answered();
+    let delete = work.delete(&first);
+    client.call(&delete).await?;
+    answered[2] = client.answered();
+
+    let sends = same(work.send.clone());
+    let bare_sends = same(bare.like(&work.send, answered[0]));
+    let send = Pair {
+        bare: repeat(&bare.server, bare_sends, batch).await?,
+        tidemill: repeat(server, sends, batch).await?,
+    };
+    let bare_receives = same(bare.like(&work.receive, answered[1]));
+    let bare_receives = repeat(&bare.server, bare_receives, batch).await?;
+    let (received, held) = receive_all(server, options.clients, &work).await?;
+    let deletes = held
+        .iter()
+        .map(|mine| Arc::new(mine.iter().map(|handles| work.delete(handles)).collect()))
+        .collect();
+    let bare_deletes = same(bare.like(&delete, answered[2]));
+    let delete = Pair {
+        bare: repeat(&bare.server, bare_deletes, batch).await?,
+        tidemill: repeat(server, deletes, batch).await?,
+    };
+    Ok([send, Pair { tidemill: received, bare: bare_receives }, delete])
+}
+
+/// The bare handler.
+struct Bare {
+    server: Server,
+    /// Bytes of its answer's head.
+    head: usize,
+}
+
+impl Bare {
+    /// Finds out how many bytes it answers besides what it is asked for.
+    async fn look(mut self) -> anyhow::Result<Self> {
+        let mut client = Client::connect(&self.server.address).await?;
+        let digits = "100";
+        let path = format!("/{digits}");
+        let request = tidemill_bench::client::request(&path, "SendMessage", "{}");
+        client.call(&request).await?;
+        self.head = client.answered() - digits.parse::<usize>()?;
+        Ok(self)
+    }
+
+    /// The same request, to be answered with as many bytes, the head among them.
+    fn like(&self, request: &[u8], answered: usize) -> Vec<u8> {
+        to_path(request, &format!("/{}", answered.saturating_sub(self.head)))
+    }
+}
+
+/// Each client sends its requests.
 async fn repeat(
     server: &Server,
-    options: &Options,
-    request: Vec<u8>,
-    rounds: usize,
+    requests: Vec<Arc<Vec<Vec<u8>>>>,
+    batch: usize,
 ) -> anyhow::Result<Measured> {
-    let batch = options.messages as usize / rounds / options.clients;
-    load::run(server, options.clients, |_, mut client| {
-        let request = request.clone();
+    load::run(server, requests.len(), |index, mut client| {
+        let mine = Arc::clone(&requests[index]);
         async move {
-            let mut told = Told::with_capacity(rounds);
-            for _ in 0..rounds {
+            let mut told = Told::with_capacity(mine.len());
+            for request in mine.iter() {
                 let started = now();
-                client.call(&request).await?;
+                client.call(request).await?;
                 told.push((started.elapsed(), batch));
             }
             Ok(told)
@@ -140,17 +221,15 @@ async fn repeat(
     .await
 }
 
+/// Receives until there is nothing; returns the handles of each client's receives, too.
 async fn receive_all(
     server: &Server,
-    options: &Options,
-    batch: usize,
+    clients: usize,
+    work: &Work,
 ) -> anyhow::Result<(Measured, Vec<Vec<Vec<String>>>)> {
-    let parameters = json!({"QueueUrl": QUEUE, "MaxNumberOfMessages": batch,
-        "VisibilityTimeout": 3600});
-    let receive = request("/", "ReceiveMessage", &parameters.to_string());
     let (sender, mut receipts) = tokio::sync::mpsc::unbounded_channel();
-    let measured = load::run(server, options.clients, |_, mut client| {
-        let (receive, sender) = (receive.clone(), sender.clone());
+    let measured = load::run(server, clients, |_, mut client| {
+        let (receive, sender) = (work.receive.clone(), sender.clone());
         async move {
             let mut told = Told::new();
             let mut mine = Vec::new();
@@ -158,11 +237,12 @@ async fn receive_all(
                 let started = now();
                 let answer = client.call(&receive).await?;
                 let latency = started.elapsed();
-                let answer: Value = serde_json::from_slice(answer)?;
-                let Some(messages) = answer["Messages"].as_array() else { break };
-                let handle = |message: &Value| message["ReceiptHandle"].as_str().map(str::to_owned);
-                told.push((latency, messages.len()));
-                mine.push(messages.iter().filter_map(handle).collect::<Vec<_>>());
+                let handles = handles(answer)?;
+                if handles.is_empty() {
+                    break;
+                }
+                told.push((latency, handles.len()));
+                mine.push(handles);
             }
             sender.send(mine)?;
             Ok(told)
@@ -177,72 +257,29 @@ async fn receive_all(
     Ok((measured, all))
 }
 
-async fn delete_all(
-    server: &Server,
-    options: &Options,
-    batch: usize,
-    receipts: Vec<Vec<Vec<String>>>,
-) -> anyhow::Result<Measured> {
-    load::run(server, options.clients, |index, mut client| {
-        let mine = receipts.get(index).cloned().unwrap_or_default();
-        async move {
-            let mut told = Told::new();
-            for handles in mine {
-                let delete = delete_request(&handles, batch);
-                let started = now();
-                client.call(&delete).await?;
-                told.push((started.elapsed(), handles.len()));
-            }
-            Ok(told)
-        }
-    })
-    .await
+fn cpu_per_message(measured: &Measured) -> f64 {
+    measured.cpu_per_request() * measured.requests as f64 / measured.messages as f64
 }
 
-fn delete_request(handles: &[String], batch: usize) -> Vec<u8> {
-    if batch == 1 {
-        let parameters = json!({"QueueUrl": QUEUE, "ReceiptHandle": handles[0]});
-        return request("/", "DeleteMessage", &parameters.to_string());
-    }
-    let entry = |(id, handle)| json!({"Id": format!("{id}"), "ReceiptHandle": handle});
-    let entries: Vec<Value> = handles.iter().enumerate().map(entry).collect();
-    let parameters = json!({"QueueUrl": QUEUE, "Entries": entries});
-    request("/", "DeleteMessageBatch", &parameters.to_string())
-}
-
-fn row(workload: &str, measured: &Measured, floor: f64) {
-    let seconds = measured.wall.max(Duration::from_micros(1)).as_secs_f64();
-    let cpu = measured.cpu_per_request();
-    println!(
-        "{workload:<22}{:>9.0}{:>9.0}{cpu:>8.1}{:>7.2}{:>9.0}{:>9.0}{:>9.0}{:>9.0}{:>10}{:>9}",
-        measured.requests as f64 / seconds,
-        measured.messages as f64 / seconds,
-        cpu / floor,
+fn row(workload: &str, pair: &Pair) -> String {
+    let Pair { tidemill: measured, bare } = pair;
+    format!(
+        "{workload:<18}{:>9.0}{:>9.0}{:>8.1}{:>8.1}{:>7.2}{:>9.0}{:>9.0}{:>9.0}{:>9.0}{:>10}{:>9}",
+        measured.requests_a_second(),
+        measured.messages_a_second(),
+        measured.cpu_per_request(),
+        bare.cpu_per_request(),
+        pair.ratio(),
         measured.percentile(0.5),
         measured.percentile(0.9),
         measured.percentile(0.99),
         measured.percentile(0.999),
         ratio_of(measured.requests as f64, measured.syncs),
         ratio_of(measured.syncing.as_secs_f64() * 1e6, measured.syncs),
-    );
+    )
 }
 
 /// A share of something in so many syncs, where there were any.
 fn ratio_of(whole: f64, syncs: u64) -> String {
     if syncs == 0 { "-".to_owned() } else { format!("{:.1}", whole / syncs as f64) }
-}
-
-/// The line that stands over the numbers: what machine, what mode, how many clients.
-fn machine(options: &Options) -> String {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!(
-        "{cores} cores of {}; sync {}; {} clients, {} messages of {} bytes",
-        model.map_or("an unknown processor", |(_, name)| name),
-        options.sync,
-        options.clients,
-        options.messages,
-        options.size,
-    )
 }

@@ -42,6 +42,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Empties the queue.
+    pub async fn purge(&self, client: &mut Client) -> anyhow::Result<()> {
+        call(client, "PurgeQueue", &json!({ "QueueUrl": self.url() })).await?;
+        Ok(())
+    }
+
     /// The parameters of message `number`.
     pub fn message(&self, number: usize, size: usize) -> Value {
         let mut message = json!({ "MessageBody": body(number, size) });

@@ -16,6 +16,17 @@ pub struct Server {
     pub address: String,
 }
 
+/// What a journal has done since it was opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Journal {
+    /// Syncs to the disk.
+    pub syncs: u64,
+    /// The time they took together.
+    pub syncing: Duration,
+    /// Bytes that were appended.
+    pub written: u64,
+}
+
 impl Server {
     /// Starts the bare handler.
     pub async fn bare() -> anyhow::Result<Self> {
@@ -90,13 +101,14 @@ impl Server {
         Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
     }
 
-    /// The syncs to the disk so far, and the time they took. Nothing of a bare handler.
-    pub async fn syncs(&self) -> anyhow::Result<(u64, Duration)> {
+    /// What the journal has done so far. Nothing of a bare handler.
+    pub async fn journal(&self) -> anyhow::Result<Journal> {
         let text = self.metrics().await?;
         let name = "tidemill_journal_sync_duration_seconds";
-        let count = sum(&text, &format!("{name}_count"));
-        let total = sum(&text, &format!("{name}_sum"));
-        Ok((count as u64, Duration::from_secs_f64(total)))
+        let syncs = sum(&text, &format!("{name}_count")) as u64;
+        let syncing = Duration::from_secs_f64(sum(&text, &format!("{name}_sum")));
+        let written = sum(&text, "tidemill_journal_bytes_total") as u64;
+        Ok(Journal { syncs, syncing, written })
     }
 
     /// Long polls that wait, at all queues together.

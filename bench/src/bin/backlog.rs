@@ -11,8 +11,9 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::json;
 use tidemill_bench::client::{Client, call};
-use tidemill_bench::load::now;
+use tidemill_bench::load::{now, percentile};
 use tidemill_bench::queue::Queue;
+use tidemill_bench::report::{Allowed, Keep, Report};
 use tidemill_bench::server::Server;
 
 /// Measures what a backlog costs.
@@ -46,6 +47,8 @@ struct Options {
     /// Fail if a start takes longer, in seconds
     #[arg(long, default_value_t = 2.0)]
     start: f64,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 /// Receives in a row at one queue before it is the other's turn.
@@ -56,25 +59,23 @@ const FEW: usize = 100;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!(
-        "{cores} cores; sync {}; {} messages of {} bytes wait, {} receives a queue",
-        options.sync, options.waiting, options.size, options.receives
+    let load = format!(
+        "{} messages of {} bytes wait, {} receives a queue",
+        options.waiting, options.size, options.receives
     );
-    println!(
+    let mut report = Report::begin("backlog", &options.keep, &options.on, &options.sync, &load);
+    report.line(&format!(
         "{:<20}{:>10}{:>10}{:>10}{:>10}{:>7}{:>10}{:>12}{:>12}",
         "backlog", "p50 us", "of 100", "p99 us", "of 100", "ratio", "MiB", "start s", "killed s"
-    );
-    let mut broken = Vec::new();
+    ));
     for groups in &options.groups {
-        broken.extend(measure(&options, *groups).await?);
+        measure(&options, *groups, &mut report).await?;
     }
-    anyhow::ensure!(broken.is_empty(), "promises broken: {}", broken.join("; "));
-    Ok(())
+    report.end()
 }
 
-/// Measures one kind of queue; returns the promises that it breaks.
-async fn measure(options: &Options, groups: usize) -> anyhow::Result<Vec<String>> {
+/// Measures one kind of queue.
+async fn measure(options: &Options, groups: usize, report: &mut Report) -> anyhow::Result<()> {
     let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
     let server = Server::tidemill(data.path(), &options.sync).await?;
     let fifo = groups > 0;
@@ -101,28 +102,24 @@ async fn measure(options: &Options, groups: usize) -> anyhow::Result<Vec<String>
     let resident = server.resident_kib()? / 1024;
     let killed = restart(server, &options.sync, data.path(), true).await?;
     let stopped = restart(killed.1, &options.sync, data.path(), false).await?;
-    let ratio = at(&many, 0.99) / at(&few, 0.99);
+    let ratio = percentile(&many, 0.99) / percentile(&few, 0.99);
     let name = if groups == 0 { "standard".to_owned() } else { format!("{groups} groups") };
     let (start, killed) = (stopped.0.as_secs_f64(), killed.0.as_secs_f64());
-    println!(
+    report.line(&format!(
         "{name:<20}{:>10.0}{:>10.0}{:>10.0}{:>10.0}{ratio:>7.2}{resident:>10}{start:>12.2}\
          {killed:>12.2}",
-        at(&many, 0.5),
-        at(&few, 0.5),
-        at(&many, 0.99),
-        at(&few, 0.99),
-    );
-    let mut broken = Vec::new();
-    let mut promise = |kept: bool, what: String| {
-        if !kept {
-            broken.push(format!("{name}: {what}"));
-        }
+        percentile(&many, 0.5),
+        percentile(&few, 0.5),
+        percentile(&many, 0.99),
+        percentile(&few, 0.99),
+    ));
+    let mut target = |what: &str, measured, most| {
+        report.target(&format!("{name}: {what}"), measured, Allowed::AtMost(most));
     };
-    promise(ratio <= options.at_most, format!("p99 is {ratio:.2} times that of a hundred"));
-    promise(resident <= options.resident, format!("{resident} MiB are resident"));
-    let slower = start.max(killed);
-    promise(slower <= options.start, format!("a start takes {slower:.2} s"));
-    Ok(broken)
+    target("p99 of a receive, times that of a hundred", ratio, options.at_most);
+    target("resident, in MiB", resident as f64, options.resident as f64);
+    target("a start, in s", start.max(killed), options.start);
+    Ok(())
 }
 
 /// Receives one message, says how long that took, and puts another in its place.
@@ -165,10 +162,4 @@ async fn restart(
     let mut client = Client::connect(&server.address).await?;
     call(&mut client, "ListQueues", &json!({})).await?;
     Ok((started.elapsed(), server))
-}
-
-/// The latency below which a share of them is, in microseconds.
-fn at(sorted: &[Duration], share: f64) -> f64 {
-    let index = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
-    sorted[index].as_secs_f64() * 1e6
 }

@@ -1,0 +1,150 @@
+//! How many messages a second go the whole way, sent, received and deleted over HTTP in batches
+//! of ten, beside a bare loop that puts the same bytes on the same disk with the same syncs.
+//!
+//! Fails if it is less than a part of what the bare loop carries. The loop runs before and after
+//! each round of messages, and nothing else is asked of the disk then.
+
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use tidemill_bench::client::Client;
+use tidemill_bench::disk::Disk;
+use tidemill_bench::load::{self, Measured, Told, now};
+use tidemill_bench::queue::Queue;
+use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::server::Server;
+use tidemill_bench::work::{BATCH, Work, handles};
+
+/// Measures whole lives of messages, beside the disk's own pace.
+#[derive(Parser)]
+struct Options {
+    /// Clients at once, each on its own connection
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
+    /// Messages of a round
+    #[arg(long, default_value_t = 200_000)]
+    messages: usize,
+    /// Rounds; the median of them counts
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Bytes of a message's body
+    #[arg(long, default_value_t = 1024)]
+    size: usize,
+    /// When answers may leave: durable or written
+    #[arg(long, default_value = "durable")]
+    sync: String,
+    /// Folder to make the data folder in; its disk is the one that is measured
+    #[arg(long, default_value = ".")]
+    on: PathBuf,
+    /// The part of what the bare loop carries that is to be carried
+    #[arg(long, default_value_t = 0.4)]
+    at_least: f64,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let load = format!(
+        "{} clients, {} times {} messages of {} bytes, {BATCH} a request",
+        options.clients, options.rounds, options.messages, options.size
+    );
+    let mut report = Report::begin("lifecycle", &options.keep, &options.on, &options.sync, &load);
+    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
+    let server = Server::tidemill(data.path(), &options.sync).await?;
+    let queue = Queue { name: "lifecycle".into(), fifo: false, groups: 0 };
+    queue.create(&mut Client::connect(&server.address).await?).await?;
+    let work = Work::new(&queue.url(), options.size, BATCH);
+    let mut disk = Disk::in_folder(&options.on)?;
+    // Fills segments and caches, and is not counted.
+    live(&server, &options, &work).await?;
+
+    report.line(&format!(
+        "{:>8}{:>10}{:>11}{:>10}{:>12}{:>10}{:>9}{:>14}{:>8}",
+        "round",
+        "msg/s",
+        "bytes/msg",
+        "msg/sync",
+        "cpu us/msg",
+        "syncs",
+        "sync us",
+        "bare msg/s",
+        "part"
+    ));
+    let mut parts = Vec::new();
+    for round in 1..=options.rounds {
+        let lived = live(&server, &options, &work).await?;
+        let mut bare = disk.carry(lived.written, lived.syncs)?;
+        bare += disk.carry(lived.written, lived.syncs)?;
+        let bare = bare / 2;
+        let part = bare.as_secs_f64() / lived.wall.as_secs_f64();
+        report.line(&row(round, &lived, bare, part));
+        parts.push(part);
+    }
+    parts.sort_unstable_by(f64::total_cmp);
+    let what = "messages' whole lives, of what the bare loop carries";
+    let median = parts.get(parts.len() / 2).copied().unwrap_or(f64::NAN);
+    report.target(what, median, Allowed::AtLeast(options.at_least));
+    report.end()
+}
+
+/// Each client sends ten messages, receives ten, deletes them, and begins again.
+async fn live(server: &Server, options: &Options, work: &Work) -> anyhow::Result<Measured> {
+    let rounds = options.messages / BATCH / options.clients;
+    let sent = rounds * BATCH * options.clients;
+    let mut lived = load::run(server, options.clients, |_, mut client| {
+        let work = work.clone();
+        async move {
+            let mut told = Told::with_capacity(3 * rounds);
+            for _ in 0..rounds {
+                let started = now();
+                client.call(&work.send).await?;
+                told.push((started.elapsed(), 0));
+                let started = now();
+                let handles = handles(client.call(&work.receive).await?)?;
+                told.push((started.elapsed(), 0));
+                // Others may have been quicker; then they find fewer later.
+                if handles.is_empty() {
+                    continue;
+                }
+                let delete = work.delete(&handles);
+                let started = now();
+                client.call(&delete).await?;
+                told.push((started.elapsed(), handles.len()));
+            }
+            Ok(told)
+        }
+    })
+    .await?;
+    // What was left because a receive brought fewer than ten.
+    let left = sent - lived.messages;
+    anyhow::ensure!(left * 100 <= sent, "{left} of {sent} messages were left behind");
+    let mut client = Client::connect(&server.address).await?;
+    for _ in 0..=left {
+        let handles = handles(client.call(&work.receive).await?)?;
+        if handles.is_empty() {
+            break;
+        }
+        client.call(&work.delete(&handles)).await?;
+    }
+    lived.messages = lived.messages.min(sent);
+    Ok(lived)
+}
+
+fn row(round: usize, lived: &Measured, bare: Duration, part: f64) -> String {
+    let (messages, syncs) = (lived.messages as f64, lived.syncs.max(1) as f64);
+    format!(
+        "{round:>8}{:>10.0}{:>11.0}{:>10.1}{:>12.1}{:>10}{:>9.0}{:>14.0}{part:>8.2}",
+        lived.messages_a_second(),
+        lived.written as f64 / messages,
+        messages / syncs,
+        lived.cpu.as_secs_f64() * 1e6 / messages,
+        lived.syncs,
+        lived.syncing.as_secs_f64() * 1e6 / syncs,
+        messages / bare.as_secs_f64(),
+    )
+}
