@@ -34,7 +34,8 @@ crash *arguments:
 simulate *arguments:
     cargo xtask simulate "$@"
 
-# Tidemill beside a bare HTTP handler; arguments go to the tool: just bench --help
+# Tidemill beside a bare HTTP handler; arguments go to the tool: just bench --help. The other
+# benchmarks are beside it: see docs/performance.md.
 bench *arguments:
     cargo build --quiet --release --package tidemill --package tidemill-bench
     cargo run --quiet --release --package tidemill-bench --bin tidemill-bench -- "$@"

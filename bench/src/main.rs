@@ -141,7 +141,10 @@ async fn life(
     batch: usize,
 ) -> anyhow::Result<[Pair; 3]> {
     let rounds = options.messages as usize / batch / options.clients;
-    let same = |request: Vec<u8>| vec![Arc::new(vec![request; rounds]); options.clients];
+    let same = |request: Vec<u8>| {
+        let requests = Arc::new(vec![request; rounds]);
+        (0..options.clients).map(|_| Arc::clone(&requests)).collect()
+    };
 
     // One life to begin with: how many bytes does it answer?
     let mut client = Client::connect(&server.address).await?;

@@ -27,7 +27,7 @@ struct Options {
     /// Messages of a round
     #[arg(long, default_value_t = 200_000)]
     messages: usize,
-    /// Rounds; the median of them counts
+    /// Rounds; the best of them counts, and of the bare loop's
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Bytes of a message's body
@@ -75,7 +75,8 @@ async fn main() -> anyhow::Result<()> {
         "bare msg/s",
         "part"
     ));
-    let mut parts = Vec::new();
+    // The best of each: whatever else the machine does can only take from both.
+    let (mut most, mut bare_most) = (0.0_f64, 0.0_f64);
     for round in 1..=options.rounds {
         let lived = live(&server, &options, &work).await?;
         let mut bare = disk.carry(lived.written, lived.syncs)?;
@@ -83,12 +84,11 @@ async fn main() -> anyhow::Result<()> {
         let bare = bare / 2;
         let part = bare.as_secs_f64() / lived.wall.as_secs_f64();
         report.line(&row(round, &lived, bare, part));
-        parts.push(part);
+        most = most.max(lived.messages_a_second());
+        bare_most = bare_most.max(lived.messages as f64 / bare.as_secs_f64());
     }
-    parts.sort_unstable_by(f64::total_cmp);
     let what = "messages' whole lives, of what the bare loop carries";
-    let median = parts.get(parts.len() / 2).copied().unwrap_or(f64::NAN);
-    report.target(what, median, Allowed::AtLeast(options.at_least));
+    report.target(what, most / bare_most, Allowed::AtLeast(options.at_least));
     report.end()
 }
 
