@@ -12,7 +12,7 @@ import pytest
 
 from server import until
 from test_door import answer, connect, post, rest
-from test_operating import metrics
+from test_operating import metrics, numbers
 from test_protocols import target
 
 MIB = 1 << 20
@@ -91,8 +91,13 @@ def test_a_connection_too_many_is_told_so_and_the_others_go_on(fresh):
         crowd[0].sendall(post("ListQueues"))
         assert answer(crowd[0])[0] == 200
         crowd[1].close()
-        until(lambda: service.get("/health")[0] == 200, "there is room again")
-        assert metrics(service)["tidemill_connections_refused_total"] >= 1
+
+        def told():
+            status, _, text = service.get("/metrics")
+            return text if status == 200 else None
+
+        text = until(told, "there is room again")
+        assert numbers(text)["tidemill_connections_refused_total"] >= 1
     assert service.log.read_text().count("there are too many") == 1
 
 

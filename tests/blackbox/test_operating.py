@@ -84,8 +84,12 @@ def test_health_is_json(shared):
 
 def metrics(service):
     """The metrics: {name{labels}: value}."""
-    text = service.get("/metrics")[2].decode()
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return numbers(service.get("/metrics")[2])
+
+
+def numbers(told):
+    """What metrics say: {name{labels}: value}."""
+    lines = [line for line in told.decode().splitlines() if line and not line.startswith("#")]
     return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
 
 
