@@ -35,7 +35,7 @@ impl Service {
         let engine = Engine::open(MemoryDriver::new(), config).expect("an empty store opens");
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         let service = Self { runtime, sqs: Sqs::new(engine) };
-        let queue_name = "q".to_owned();
+        let queue_name = Some("q".to_owned());
         let create = CreateQueueRequest { queue_name, ..CreateQueueRequest::default() };
         service.call(Request::CreateQueue(create)).expect("the name is new");
         service
@@ -53,7 +53,7 @@ impl Service {
     }
 
     fn set(&self, policy: &str) -> Result<Response, Fault> {
-        let attributes = [("Policy".into(), policy.to_owned())].into_iter().collect();
+        let attributes = Some([("Policy".into(), policy.to_owned())].into_iter().collect());
         let queue_url = URL.to_owned();
         self.call(Request::SetQueueAttributes(SetQueueAttributesRequest { queue_url, attributes }))
     }
@@ -88,8 +88,8 @@ fuzz_target!(|input: (&str, &str)| {
     let granted = service.call(Request::AddPermission(AddPermissionRequest {
         queue_url: URL.to_owned(),
         label: label.to_owned(),
-        aws_account_ids: vec!["123456789012".to_owned()],
-        actions: vec!["SendMessage".to_owned()],
+        aws_account_ids: Some(vec!["123456789012".to_owned()]),
+        actions: Some(vec!["SendMessage".to_owned()]),
     }));
     if granted.is_ok() {
         let kept = service.policy().expect("a permission is part of a policy");
