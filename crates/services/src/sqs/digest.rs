@@ -3,12 +3,48 @@
 //! The algorithm over attributes is the one that the SQS developer guide documents: sorted by
 //! name, each with its type and value, every part behind its length.
 
+mod desk;
+mod lanes;
+
+use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use tidemill_queue::{Attribute, AttributeValue, Digest};
+
+/// The body of a message with its digest.
+#[derive(Debug, Default)]
+pub(crate) struct Digested {
+    pub(crate) body: Bytes,
+    pub(crate) md5: Digest,
+}
+
+impl Digested {
+    /// Digests a body, together with those of other requests of this thread.
+    pub(crate) async fn one(body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let md5 = desk::digest(&body).await;
+        Self { body, md5 }
+    }
+
+    /// Digests bodies together.
+    pub(crate) fn all(bodies: Vec<Bytes>) -> Vec<Self> {
+        let digests = of_bodies(bodies.iter().map(AsRef::as_ref));
+        bodies.into_iter().zip(digests).map(|(body, md5)| Self { body, md5 }).collect()
+    }
+}
 
 /// The digest of a body.
 pub(crate) fn of_body(body: &[u8]) -> Digest {
     Md5::digest(body).into()
+}
+
+/// The digests of bodies, in their order.
+pub(crate) fn of_bodies<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Vec<Digest> {
+    let bodies: Vec<&[u8]> = bodies.into_iter().collect();
+    let mut digests = Vec::with_capacity(bodies.len());
+    for some in bodies.chunks(lanes::MOST) {
+        digests.extend_from_slice(&lanes::of_bodies(some)[..some.len()]);
+    }
+    digests
 }
 
 /// The digest of attributes, in whatever order they come; none of none.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tidemill_api::sqs::MessageAttributeValue;
 use tidemill_queue::{Content, Discipline, NewMessage, Settings};
@@ -10,7 +9,8 @@ use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
 
-use super::{digest, fault, message_attributes};
+use super::digest::{self, Digested};
+use super::{fault, message_attributes};
 
 /// The largest message, and the largest batch of them, in bytes.
 pub(super) const LARGEST: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub(super) enum Place {
 /// The parts of a send, alike for a single message and for one of a batch.
 pub(super) struct Given {
     pub(super) place: Place,
-    pub(super) body: String,
+    pub(super) body: Digested,
     pub(super) delay_seconds: Option<i32>,
     pub(super) attributes: Option<Map<String, MessageAttributeValue>>,
     pub(super) trace_header: Option<String>,
@@ -46,10 +46,10 @@ pub(super) struct Checked {
 impl Given {
     /// Checks everything but the size, for which a batch as a whole has a limit of its own.
     pub(super) fn check(self, cx: &Context<'_>, settings: &Settings) -> Result<Checked, Fault> {
-        if self.body.is_empty() {
+        if self.body.body.is_empty() {
             return Err(self.place.missing_body());
         }
-        if !is_text(&self.body) {
+        if !is_text(&self.body.body) {
             return Err(fault::invalid_contents());
         }
         if let Some(id) = &self.deduplication_id {
@@ -64,11 +64,11 @@ impl Given {
         };
         let attributes =
             self.attributes.map_or_else(|| Ok(Vec::new()), message_attributes::read)?;
-        let size = (self.body.len() + message_attributes::size(&attributes)) as u64;
+        let size = (self.body.body.len() + message_attributes::size(&attributes)) as u64;
         let content = Content {
-            body_md5: digest::of_body(self.body.as_bytes()),
+            body_md5: self.body.md5,
             attributes_md5: digest::of_attributes(&attributes),
-            body: Bytes::from(self.body),
+            body: self.body.body,
             attributes,
             sender: cx.account().text(),
             trace_header: self.trace_header,
@@ -106,7 +106,7 @@ impl Given {
         match &self.deduplication_id {
             Some(id) => Ok(id.clone()),
             None if settings.content_deduplication => {
-                Ok(hex::encode(Sha256::digest(self.body.as_bytes())))
+                Ok(hex::encode(Sha256::digest(&self.body.body)))
             }
             None => Err(fault::no_deduplication()),
         }
@@ -177,9 +177,8 @@ pub(super) fn check_token(parameter: &str, token: &str) -> Result<(), Fault> {
     ))
 }
 
-/// Whether a text has only the characters that XML 1.0 allows.
-pub(super) fn is_text(text: &str) -> bool {
-    let bytes = text.as_bytes();
+/// Whether a text, in UTF-8, has only the characters that XML 1.0 allows.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
     let control = |byte: u8| (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
     // Looking at all of it, without a way out half-way, is what the compiler makes fast.
     if bytes.iter().fold(false, |found, byte| found | control(*byte)) {
@@ -201,10 +200,10 @@ mod tests {
     #[test]
     fn text_has_the_characters_of_xml() {
         for good in ["\t\n\r", "é", "\u{fffd}", "\u{10ffff}", "plain", "\u{ffbe}"] {
-            assert!(is_text(good), "{good:?}");
+            assert!(is_text(good.as_bytes()), "{good:?}");
         }
         for bad in ["\u{0}", "\u{8}", "a\u{13}b", "\u{fffe}", "\u{ffff}"] {
-            assert!(!is_text(bad), "{bad:?}");
+            assert!(!is_text(bad.as_bytes()), "{bad:?}");
         }
     }
 
@@ -219,7 +218,7 @@ mod tests {
     fn given(place: Place) -> Given {
         Given {
             place,
-            body: "body".into(),
+            body: Digested { body: "body".into(), ..Digested::default() },
             delay_seconds: None,
             attributes: None,
             trace_header: None,
@@ -266,7 +265,7 @@ mod tests {
             (alone.error.code, entry.error.code),
             ("MissingParameter", "InvalidParameterValue")
         );
-        let empty = |place| Given { body: String::new(), ..given(place) };
+        let empty = |place| Given { body: Digested::default(), ..given(place) };
         let entry = checked(empty(Place::Entry(3)), &Settings::default()).unwrap_err();
         assert!(entry.message.ends_with(" SendMessageBatchRequestEntry.3.MessageBody."));
     }

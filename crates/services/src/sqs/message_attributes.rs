@@ -119,7 +119,7 @@ fn check_text(name: &str, data_type: &str, text: &str) -> Result<(), Fault> {
             "Can't cast the value of message (user) attribute '{name}' to a number."
         )));
     }
-    if !is_text(text) {
+    if !is_text(text.as_bytes()) {
         return Err(fault::invalid(format!(
             "Message (user) attribute '{name}' contains characters that XML 1.0 does not allow."
         )));

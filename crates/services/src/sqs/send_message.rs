@@ -10,8 +10,9 @@ use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
 
+use super::digest::{self, Digested};
 use super::message::{self, Given, Place};
-use super::{Sqs, batch, digest, fault, sequence_number};
+use super::{Sqs, batch, fault, sequence_number};
 
 /// The one system attribute that a sender may give.
 const TRACE_HEADER: &str = "AWSTraceHeader";
@@ -26,7 +27,7 @@ pub(super) async fn one(
     let system = system_attributes(cx, request.message_system_attributes)?;
     let given = Given {
         place: Place::Alone,
-        body: request.message_body,
+        body: Digested::one(request.message_body).await,
         delay_seconds: request.delay_seconds,
         attributes: request.message_attributes,
         trace_header: system.trace_header,
@@ -55,16 +56,20 @@ pub(super) async fn batch(
     request: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let entries = batch::entries(cx, request.entries)?;
+    let mut entries = batch::entries(cx, request.entries)?;
     batch::check("SendMessageBatchRequestEntry", entries.iter().map(|it| it.id.as_str()))?;
     let settings = sqs.settings(id)?;
+    let body = |entry: &mut SendMessageBatchRequestEntry| {
+        entry.message_body.take().unwrap_or_default().into()
+    };
+    let bodies = Digested::all(entries.iter_mut().map(body).collect());
     let mut total = 0;
     let mut refused = Vec::new();
     let mut accepted = Vec::new();
     let mut messages = Vec::new();
-    for (number, entry) in (1..).zip(entries) {
+    for (number, (entry, body)) in (1..).zip(entries.into_iter().zip(bodies)) {
         let name = entry.id.clone();
-        match check_entry(cx, &settings, number, entry, &mut total) {
+        match check_entry(cx, &settings, number, (entry, body), &mut total) {
             Ok((entry, message)) => {
                 accepted.push(entry);
                 messages.push(message);
@@ -133,13 +138,13 @@ fn check_entry(
     cx: &Context<'_>,
     settings: &Settings,
     number: usize,
-    entry: SendMessageBatchRequestEntry,
+    (entry, body): (SendMessageBatchRequestEntry, Digested),
     total: &mut u64,
 ) -> Result<(Entry, NewMessage), Fault> {
     let system = system_attributes(cx, entry.message_system_attributes)?;
     let given = Given {
         place: Place::Entry(number),
-        body: entry.message_body.unwrap_or_default(),
+        body,
         delay_seconds: entry.delay_seconds,
         attributes: entry.message_attributes,
         trace_header: system.trace_header,
