@@ -1,7 +1,8 @@
 //! A request's headers, where they are: lines of the request, or a client's map.
 //!
 //! A request has a dozen headers and is asked for half of them, so a server gains nothing by a map
-//! of them: to make it costs several times what it takes to look through the lines.
+//! of them: to make it costs several times what it takes to look through the lines. Half of those
+//! asked for are not there, which most often their length tells.
 
 use std::borrow::Cow;
 
@@ -22,19 +23,21 @@ pub struct Headers<'a>(Kept<'a>);
 
 #[derive(Clone, Copy, Debug)]
 enum Kept<'a> {
-    Lines(&'a [Header<'a>]),
+    /// The lines, and a bit for each length that one of their names has.
+    Lines(&'a [Header<'a>], u64),
     Map(&'a HeaderMap),
 }
 
 impl<'a> Headers<'a> {
     /// No headers.
-    pub const NONE: Self = Self(Kept::Lines(&[]));
+    pub const NONE: Self = Self(Kept::Lines(&[], 0));
 
     /// The value of the first header of this name.
     pub fn get(&self, name: impl AsRef<str>) -> Option<&'a [u8]> {
         let name = name.as_ref();
         match self.0 {
-            Kept::Lines(lines) => {
+            _ if !self.may_have(name) => None,
+            Kept::Lines(lines, _) => {
                 lines.iter().find(|line| is_same(line.name, name)).map(|line| line.value)
             }
             Kept::Map(map) => map.get(name).map(HeaderValue::as_bytes),
@@ -48,14 +51,23 @@ impl<'a> Headers<'a> {
 
     /// The values of all headers of this name, in order.
     pub fn all(&self, name: impl AsRef<str>) -> impl Iterator<Item = &'a [u8]> {
+        let headers = if self.may_have(name.as_ref()) { self } else { &Self::NONE };
         let same = move |header: &Header<'_>| is_same(header.name, name.as_ref());
-        self.iter().filter(same).map(|header| header.value)
+        headers.iter().filter(same).map(|header| header.value)
+    }
+
+    /// False if no header has so long a name.
+    fn may_have(&self, name: &str) -> bool {
+        match self.0 {
+            Kept::Lines(_, lengths) => lengths & length(name) != 0,
+            Kept::Map(_) => true,
+        }
     }
 
     /// Each header: those of one name in order.
     pub fn iter(&self) -> impl Iterator<Item = Header<'a>> + use<'a> {
         let (lines, map) = match self.0 {
-            Kept::Lines(lines) => (Some(lines), None),
+            Kept::Lines(lines, _) => (Some(lines), None),
             Kept::Map(map) => (None, Some(map)),
         };
         let entries = map.into_iter().flatten();
@@ -68,7 +80,13 @@ impl<'a> Headers<'a> {
 /// Whether two names are one. Most that are not differ in length already.
 #[inline]
 fn is_same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && (one == other || one.eq_ignore_ascii_case(other))
+    one.len() == other.len() && one.eq_ignore_ascii_case(other)
+}
+
+/// The bit of a name's length, which longer names share.
+#[inline]
+fn length(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 /// A header's value as text, if it is ASCII: no header has other control characters than tabs.
@@ -91,7 +109,9 @@ impl Fields {
     pub fn insert(&mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) {
         let value = value.into();
         let held = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
-        let value = if value.bytes().all(held) { value } else { Cow::Borrowed("") };
+        // Looking at all of it, without a way out half-way, is what the compiler makes fast.
+        let is_held = value.bytes().fold(true, |all, byte| all & held(byte));
+        let value = if is_held { value } else { Cow::Borrowed("") };
         if self.0.is_empty() {
             self.0.reserve_exact(3);
         }
@@ -120,7 +140,8 @@ impl Fields {
 
 impl<'a> From<&'a [Header<'a>]> for Headers<'a> {
     fn from(lines: &'a [Header<'a>]) -> Self {
-        Self(Kept::Lines(lines))
+        let lengths = lines.iter().fold(0, |lengths, line| lengths | length(line.name));
+        Self(Kept::Lines(lines, lengths))
     }
 }
 

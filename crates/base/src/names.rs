@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 /// Not a name of its kind; the text says what one is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +12,7 @@ pub struct BadName(&'static str);
 
 /// A queue's name: 1 to 80 of `A-Z a-z 0-9 - _`; a FIFO queue's ends in `.fifo`, which counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueName(Arc<str>);
+pub struct QueueName(SmolStr);
 
 impl QueueName {
     /// The longest name, in characters.
@@ -52,7 +53,7 @@ impl fmt::Display for QueueName {
 
 /// A region: whatever the caller's credential scope says, as `eu-west-1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Region(Arc<str>);
+pub struct Region(SmolStr);
 
 impl Region {
     /// The region of whoever names no other.
@@ -66,7 +67,7 @@ impl Region {
 
 impl Default for Region {
     fn default() -> Self {
-        Self(Self::DEFAULT.into())
+        Self(SmolStr::new_static(Self::DEFAULT))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,39 +72,33 @@ enum Source {
 #[derive(Clone)]
 pub struct Clock {
     source: Source,
-    started: Instant,
+    /// What the machine's steady clock showed when this one was made.
+    started: Duration,
 }
 
 impl Clock {
     /// The machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn system() -> Self {
-        Self { source: Source::System, started: Instant::now() }
+        Self { source: Source::System, started: read(ClockId::Monotonic) }
     }
 
     /// A clock that stands at `now` until it is moved by [`Clock::advance`].
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn manual(now: Timestamp) -> Self {
         let manual = Manual { now: Mutex::new(now), listeners: Mutex::default() };
-        Self { source: Source::Manual(Arc::new(manual)), started: Instant::now() }
+        Self { source: Source::Manual(Arc::new(manual)), started: read(ClockId::Monotonic) }
     }
 
     /// What the clock shows.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn now(&self) -> Timestamp {
         match &self.source {
-            Source::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp::EPOCH + since
-            }
+            Source::System => Timestamp::EPOCH + read(ClockId::Realtime),
             Source::Manual(manual) => *manual.now.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 
     /// Real time since the clock was made, whatever it shows: for measuring, never for deciding.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn monotonic(&self) -> Duration {
-        Instant::now().duration_since(self.started)
+        read(ClockId::Monotonic).saturating_sub(self.started)
     }
 
     /// Whether the clock stands still until it is moved.
@@ -148,6 +144,16 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_manual() { "Clock(manual)" } else { "Clock(system)" })
     }
+}
+
+/// Reads one of the machine's clocks: the one place that does. It goes round the standard types,
+/// whose checked arithmetic takes longer than to read the clock.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    // A clock before 1970 is as good as one that shows it.
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 #[cfg(test)]

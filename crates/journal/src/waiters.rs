@@ -4,7 +4,7 @@
 //! threads. So only one task a thread is woken from here; it wakes the others of its thread when
 //! it runs, where that costs next to nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -44,7 +44,7 @@ type Key = (u64, u64);
 struct Waiters {
     waiting: BTreeMap<Key, Waiting>,
     /// Whom a woken one has still to wake, and since which round.
-    relayed: HashMap<Key, (u64, Vec<Waker>)>,
+    relayed: BTreeMap<Key, (u64, Vec<Waker>)>,
     /// How often somebody was served.
     round: u64,
     next: u64,
@@ -67,7 +67,7 @@ impl Waiters {
     fn serve(&mut self, served: BTreeMap<Key, Waiting>) -> Vec<Waker> {
         self.round += 1;
         let round = self.round;
-        let overdue = self.relayed.extract_if(|_, (since, _)| *since + ROUNDS <= round);
+        let overdue = self.relayed.extract_if(.., |_, (since, _)| *since + ROUNDS <= round);
         let overdue: Vec<Waker> = overdue.flat_map(|(_, (_, others))| others).collect();
         let mut first: Vec<(ThreadId, Key, Waker)> = Vec::new();
         for (key, Waiting { waker, thread }) in served {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
 use tidemill_base::{AccountId, QueueName, Region, Timestamp};
 use tidemill_journal::{Position, RecordRef};
 
@@ -53,10 +54,13 @@ pub(crate) struct Machine {
     pub(crate) mirror: Option<crate::model::Mirror>,
 }
 
+/// Most commands are about one message and record one thing.
+pub(crate) type Few<T> = SmallVec<[T; 1]>;
+
 /// What a command asks to be recorded, and what to answer once it is.
 #[derive(Debug)]
 pub(crate) struct Decision<R> {
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Few<Record>,
     pub(crate) reply: R,
 }
 

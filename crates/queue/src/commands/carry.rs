@@ -2,7 +2,7 @@
 
 use crate::key::QueueNumber;
 use crate::loose::Held;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::passage::CarryReason;
 use crate::queue::Queue;
 use crate::record::{Carried, Carry, Record};
@@ -38,7 +38,7 @@ impl Command for CarryExhausted {
 
     fn decide(&self, machine: &Machine) -> Result<Decision<Cargo>, Refusal> {
         let queue = machine.queue(self.queue)?;
-        let nothing = Ok(Decision { records: Vec::new(), reply: Cargo::default() });
+        let nothing = Ok(Decision { records: Few::new(), reply: Cargo::default() });
         // A look at two counters, for nearly every receive.
         if queue.stock.visible_again() == 0 {
             return nothing;
@@ -64,7 +64,7 @@ pub(super) fn carry(
     let at = machine.now();
     let keeps_age = target.facts.settings.discipline == Discipline::Standard;
     let mut first = target.facts.next;
-    let mut records = Vec::with_capacity(messages.len().div_ceil(A_RECORD));
+    let mut records = Few::with_capacity(messages.len().div_ceil(A_RECORD));
     let reason = |held: &Held| {
         let began_anew = held.ages_from() != held.sent;
         if began_anew { CarryReason::TooOld } else { why }

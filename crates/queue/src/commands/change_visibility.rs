@@ -6,7 +6,7 @@ use tidemill_base::Timestamp;
 
 use crate::key::QueueNumber;
 use crate::loose::Held;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::receipt::Receipt;
 use crate::record::Record;
 use crate::refusal::{LONGEST_HIDDEN, Refusal};
@@ -30,7 +30,7 @@ impl Command for ChangeVisibility {
     fn decide(&self, machine: &Machine) -> Result<Decision<Self::Reply>, Refusal> {
         let stock = &machine.queue(self.queue)?.stock;
         let is_fifo = stock.fifo().is_some();
-        let mut records = Vec::with_capacity(self.changes.len());
+        let mut records = Few::with_capacity(self.changes.len());
         let mut reply = Vec::with_capacity(self.changes.len());
         for (receipt, hidden) in &self.changes {
             let answer = sealed_here(receipt, machine, self.queue)

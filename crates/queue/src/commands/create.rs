@@ -1,7 +1,9 @@
 //! Makes a queue, or finds the one that is as wanted.
 
+use smallvec::smallvec;
+
 use crate::key::{QueueId, QueueKey, QueueNumber};
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::record::{self, Record};
 use crate::refusal::Refusal;
 use crate::settings::{SettingsChange, Tags};
@@ -35,7 +37,7 @@ impl Command for Create {
                 return Err(Refusal::Exists { setting });
             }
             let reply = Created { id: machine.id(queue.facts.number), existed: true };
-            return Ok(Decision { records: Vec::new(), reply });
+            return Ok(Decision { records: Few::new(), reply });
         }
         if machine.reserved_until(&self.key).is_some_and(|until| machine.now() < until) {
             return Err(Refusal::RemovedRecently);
@@ -48,6 +50,6 @@ impl Command for Create {
             tags: self.tags.clone(),
         };
         let reply = Created { id: machine.id(created.queue), existed: false };
-        Ok(Decision { records: vec![Record::Created(Box::new(created))], reply })
+        Ok(Decision { records: smallvec![Record::Created(Box::new(created))], reply })
     }
 }

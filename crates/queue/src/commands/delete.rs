@@ -1,9 +1,11 @@
 //! Deletes messages by their receipts.
 
 use super::change_visibility::sealed_here;
+use smallvec::smallvec;
+
 use crate::key::{QueueNumber, Sequence};
 use crate::loose::Held;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::receipt::Receipt;
 use crate::record::Record;
 use crate::refusal::Refusal;
@@ -51,9 +53,9 @@ impl Command for Delete {
         sequences.dedup();
         let deleted = sequences.len();
         let records = if sequences.is_empty() {
-            Vec::new()
+            Few::new()
         } else {
-            vec![Record::Deleted { queue: self.queue, sequences }]
+            smallvec![Record::Deleted { queue: self.queue, sequences }]
         };
         Ok(Decision { records, reply: Deletions { answers, deleted } })
     }

@@ -4,12 +4,13 @@
 //! That a message grew too old is recorded, though time and settings tell it: the settings may
 //! be others by the time the log is replayed.
 
+use smallvec::smallvec;
 use tidemill_base::Timestamp;
 
 use super::carry::{Cargo, carry};
 use crate::key::{QueueNumber, Sequence};
 use crate::loose::Held;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::passage::CarryReason;
 use crate::record::{DropReason, Record};
 use crate::refusal::Refusal;
@@ -41,7 +42,7 @@ impl Command for DropOld {
         let queue = machine.queue(self.queue)?;
         let retention = queue.facts.settings.retention;
         if machine.now() < Timestamp::EPOCH + retention {
-            return Ok(Decision { records: Vec::new(), reply: Dropped::default() });
+            return Ok(Decision { records: Few::new(), reply: Dropped::default() });
         }
         let sequences = queue.stock.aging_until(machine.now() - retention, AT_ONCE);
         let more = sequences.len() == AT_ONCE;
@@ -79,7 +80,11 @@ impl Command for DropLost {
     }
 }
 
-fn dropped(queue: QueueNumber, why: DropReason, mut sequences: Vec<Sequence>) -> Vec<Record> {
+fn dropped(queue: QueueNumber, why: DropReason, mut sequences: Vec<Sequence>) -> Few<Record> {
     sequences.sort_unstable();
-    if sequences.is_empty() { Vec::new() } else { vec![Record::Dropped { queue, why, sequences }] }
+    if sequences.is_empty() {
+        Few::new()
+    } else {
+        smallvec![Record::Dropped { queue, why, sequences }]
+    }
 }

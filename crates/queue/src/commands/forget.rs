@@ -1,5 +1,7 @@
 //! Forgets which queues were removed, so that their names may be used again at once.
 
+use smallvec::smallvec;
+
 use crate::key::QueueNumber;
 use crate::machine::{Command, Decision, Machine};
 use crate::record::Record;
@@ -15,6 +17,6 @@ impl Command for Forget {
     }
 
     fn decide(&self, _: &Machine) -> Result<Decision<()>, Refusal> {
-        Ok(Decision { records: vec![Record::Forgotten], reply: () })
+        Ok(Decision { records: smallvec![Record::Forgotten], reply: () })
     }
 }

@@ -1,7 +1,9 @@
 //! Begins a shard: gives it the secret that seals receipts.
 
+use smallvec::smallvec;
+
 use crate::key::QueueNumber;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::receipt::Secret;
 use crate::record::Record;
 use crate::refusal::Refusal;
@@ -19,7 +21,7 @@ impl Command for Found {
 
     fn decide(&self, machine: &Machine) -> Result<Decision<()>, Refusal> {
         let founded = Record::Founded { secret: self.secret };
-        let records = if machine.secret.is_none() { vec![founded] } else { Vec::new() };
+        let records = if machine.secret.is_none() { smallvec![founded] } else { Few::new() };
         Ok(Decision { records, reply: () })
     }
 }

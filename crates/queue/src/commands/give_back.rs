@@ -1,8 +1,10 @@
 //! Takes back what was handed out and never arrived, as if it had not been.
 
 use super::Taken;
+use smallvec::smallvec;
+
 use crate::key::QueueNumber;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::record::Record;
 use crate::refusal::Refusal;
 
@@ -31,9 +33,9 @@ impl Command for GiveBack {
         sequences.sort_unstable();
         let (queue, at) = (self.queue, machine.now());
         let records = if sequences.is_empty() {
-            Vec::new()
+            Few::new()
         } else {
-            vec![Record::Returned { queue, at, sequences }]
+            smallvec![Record::Returned { queue, at, sequences }]
         };
         Ok(Decision { records, reply: () })
     }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use crate::key::{QueueNumber, Sequence};
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::moves::{MoveNumber, MoveStatus, Plan};
 use crate::record::{Header, Record};
 use crate::refusal::Refusal;
@@ -52,7 +54,7 @@ impl Command for BeginMove {
             before: queue.facts.next,
             to_move: u64::try_from(queue.stock.counts().visible).unwrap_or(u64::MAX),
         });
-        let records = vec![Record::MoveBegan { queue: self.queue, plan }];
+        let records = smallvec![Record::MoveBegan { queue: self.queue, plan }];
         Ok(Decision { records, reply: number })
     }
 }
@@ -86,7 +88,7 @@ impl Command for Redrive {
             return Err(Refusal::NoSuchMove);
         }
         let mut nexts: BTreeMap<QueueNumber, Sequence> = BTreeMap::new();
-        let mut records = Vec::with_capacity(self.messages.len() + 1);
+        let mut records = Few::with_capacity(self.messages.len() + 1);
         for Redriving { sequence, destination, group } in &self.messages {
             queue.stock.find(*sequence).ok_or(Refusal::MessageGone)?;
             let facts = &machine.queue(*destination)?.facts;
@@ -132,7 +134,7 @@ impl Command for EndMove {
         if task.end.is_some() {
             return Err(Refusal::MoveIsOver);
         }
-        let records = vec![Record::MoveEnded { queue, at, number, status }];
+        let records = smallvec![Record::MoveEnded { queue, at, number, status }];
         Ok(Decision { records, reply: task.moved })
     }
 }

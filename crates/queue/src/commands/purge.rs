@@ -1,5 +1,7 @@
 //! Empties a queue: what waits, what is delayed and what is in flight.
 
+use smallvec::smallvec;
+
 use crate::key::QueueNumber;
 use crate::machine::{Command, Decision, Machine};
 use crate::record::Record;
@@ -23,6 +25,6 @@ impl Command for Purge {
             return Err(Refusal::PurgedRecently);
         }
         let purged = Record::Purged { queue: self.queue, at, before: queue.facts.next };
-        Ok(Decision { records: vec![purged], reply: () })
+        Ok(Decision { records: smallvec![purged], reply: () })
     }
 }

@@ -1,5 +1,6 @@
 //! Moves a message's record to the log's end, so that the segment it survived in can go.
 
+use smallvec::smallvec;
 use tidemill_journal::Position;
 
 use crate::key::QueueNumber;
@@ -26,6 +27,6 @@ impl Command for Relocate {
         if found.is_none_or(|held| held.position != self.from) {
             return Err(Refusal::MessageGone);
         }
-        Ok(Decision { records: vec![Record::Moved(self.header.clone())], reply: () })
+        Ok(Decision { records: smallvec![Record::Moved(self.header.clone())], reply: () })
     }
 }

@@ -1,5 +1,7 @@
 //! Removes a queue with everything in it.
 
+use smallvec::smallvec;
+
 use crate::key::QueueNumber;
 use crate::machine::{Command, Decision, Machine};
 use crate::record::Record;
@@ -19,6 +21,6 @@ impl Command for Remove {
     fn decide(&self, machine: &Machine) -> Result<Decision<()>, Refusal> {
         machine.queue(self.queue)?;
         let removed = Record::Removed { queue: self.queue, at: machine.now() };
-        Ok(Decision { records: vec![removed], reply: () })
+        Ok(Decision { records: smallvec![removed], reply: () })
     }
 }

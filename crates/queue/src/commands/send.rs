@@ -8,7 +8,7 @@ use tidemill_base::MessageId;
 
 use crate::deduplication::{Mark, Marks};
 use crate::key::{QueueNumber, Sequence};
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::message::Sent;
 use crate::record::{Header, Record};
 use crate::refusal::Refusal;
@@ -16,7 +16,7 @@ use crate::stock::{Fifo, delay_seconds};
 
 pub(crate) struct Send {
     pub(crate) queue: QueueNumber,
-    pub(crate) messages: Vec<Sending>,
+    pub(crate) messages: Few<Sending>,
 }
 
 /// What there is to know of a message besides its content.
@@ -31,18 +31,18 @@ pub(crate) struct Sending {
 }
 
 impl Command for Send {
-    type Reply = Vec<Sent>;
+    type Reply = Few<Sent>;
 
     fn queue(&self) -> Option<QueueNumber> {
         Some(self.queue)
     }
 
-    fn decide(&self, machine: &Machine) -> Result<Decision<Vec<Sent>>, Refusal> {
+    fn decide(&self, machine: &Machine) -> Result<Decision<Few<Sent>>, Refusal> {
         let queue = machine.queue(self.queue)?;
         let at = machine.now();
         let mut originals = Originals { fifo: queue.stock.fifo(), here: BTreeMap::new() };
-        let mut records = Vec::with_capacity(self.messages.len());
-        let mut reply = Vec::with_capacity(self.messages.len());
+        let mut records = Few::with_capacity(self.messages.len());
+        let mut reply = Few::with_capacity(self.messages.len());
         let mut sequence: Sequence = queue.facts.next;
         for sending in &self.messages {
             let sent = Sent { id: sending.id, sequence, duplicate: false };
@@ -72,7 +72,7 @@ impl Command for Send {
         Ok(Decision { records, reply })
     }
 
-    fn stores(reply: &Vec<Sent>, nth: usize) -> bool {
+    fn stores(reply: &Few<Sent>, nth: usize) -> bool {
         !reply[nth].duplicate
     }
 }

@@ -1,5 +1,7 @@
 //! Changes how a queue behaves, and how it is labelled.
 
+use smallvec::smallvec;
+
 use crate::key::QueueNumber;
 use crate::machine::{Command, Decision, Machine};
 use crate::record::Record;
@@ -22,7 +24,7 @@ impl Command for Configure {
         let queue = machine.queue(self.queue)?;
         let settings = Box::new(self.change.applied_to(&queue.facts.settings));
         let configured = Record::Configured { queue: self.queue, at: machine.now(), settings };
-        Ok(Decision { records: vec![configured], reply: () })
+        Ok(Decision { records: smallvec![configured], reply: () })
     }
 }
 
@@ -44,6 +46,6 @@ impl Command for Tag {
         tags.retain(|name, _| !self.clear.contains(name));
         tags.extend(self.set.clone());
         let tagged = Record::Tagged { queue: self.queue, at: machine.now(), tags };
-        Ok(Decision { records: vec![tagged], reply: () })
+        Ok(Decision { records: smallvec![tagged], reply: () })
     }
 }

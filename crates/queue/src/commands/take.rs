@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use smallvec::smallvec;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
 use crate::deduplication::Mark;
 use crate::key::{QueueNumber, Sequence};
 use crate::loose::Held;
-use crate::machine::{Command, Decision, Machine};
+use crate::machine::{Command, Decision, Few, Machine};
 use crate::passage::Passage;
 use crate::record::{Received, Record};
 use crate::refusal::{IN_FLIGHT_LIMIT, Refusal};
@@ -50,7 +51,7 @@ impl Command for Take {
         if let Some((fifo, mark)) = fifo.zip(attempt)
             && let Some(given) = fifo.attempted(mark, now)
         {
-            let records = vec![Record::Repeated { queue: self.queue, until, attempt: mark }];
+            let records = smallvec![Record::Repeated { queue: self.queue, until, attempt: mark }];
             let reply = given.iter().map(|held| Taken::as_it_is(held, held.receives, now));
             return Ok(Decision { records, reply: reply.collect() });
         }
@@ -60,7 +61,7 @@ impl Command for Take {
         }
         let heads = queue.stock.heads(usize::from(self.max).min(room));
         if heads.is_empty() {
-            return Ok(Decision { records: Vec::new(), reply: Vec::new() });
+            return Ok(Decision { records: Few::new(), reply: Vec::new() });
         }
         let mut sequences: Vec<Sequence> = heads.iter().map(|head| head.sequence).collect();
         if fifo.is_none() {
@@ -68,7 +69,7 @@ impl Command for Take {
         }
         let reply = heads.iter().map(|it| Taken::as_it_is(it, it.receives.saturating_add(1), now));
         let received = Received { queue: self.queue, at: now, until, attempt, sequences };
-        let records = vec![Record::Received(received)];
+        let records = smallvec![Record::Received(received)];
         Ok(Decision { records, reply: reply.collect() })
     }
 }

@@ -9,6 +9,7 @@ use crate::commands::{ChangeVisibility, Delete, Send, Sending};
 use crate::content::Packed;
 use crate::deduplication::Marks;
 use crate::key::QueueId;
+use crate::machine::Few;
 use crate::message::{NewMessage, Sent};
 use crate::receipt::Receipt;
 use crate::refusal::{Error, Refusal};
@@ -16,7 +17,7 @@ use crate::refusal::{Error, Refusal};
 impl Engine {
     /// Sends a message. It is durable when this returns.
     pub async fn send(&self, id: QueueId, message: NewMessage) -> Result<Sent, Error> {
-        let mut sent = self.send_batch(id, vec![message]).await?;
+        let mut sent = self.send_all(id, std::iter::once(message)).await?;
         Ok(sent.pop().expect("a message that was sent has an answer"))
     }
 
@@ -28,10 +29,18 @@ impl Engine {
         id: QueueId,
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Sent>, Error> {
+        Ok(self.send_all(id, messages.into_iter()).await?.into_vec())
+    }
+
+    async fn send_all(
+        &self,
+        id: QueueId,
+        messages: impl ExactSizeIterator<Item = NewMessage>,
+    ) -> Result<Few<Sent>, Error> {
         self.0.may_grow()?;
         let queue = self.0.number(id)?;
-        let mut contents = Vec::with_capacity(messages.len());
-        let mut new = Vec::with_capacity(messages.len());
+        let mut contents: Few<Packed> = Few::with_capacity(messages.len());
+        let mut new = Few::with_capacity(messages.len());
         for NewMessage { content, delay } in messages {
             let id = MessageId::random(&self.0.chance);
             let group = content.group.as_deref().map(Into::into);

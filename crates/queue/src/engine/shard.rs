@@ -14,7 +14,7 @@ use super::moves::Movers;
 use crate::commands::{CarryExhausted, DropOld, Dropped, Lapse, Take, Taken};
 use crate::content::Packed;
 use crate::key::{QueueKey, QueueNumber};
-use crate::machine::{Command, Machine};
+use crate::machine::{Command, Few, Machine};
 use crate::queue::Queue;
 use crate::record::{Header, Record};
 use crate::refusal::{Error, Refusal};
@@ -304,7 +304,7 @@ fn push_all<'a>(
     group: &mut Group<'_>,
     records: &[Record],
     mut contents: impl Iterator<Item = &'a Packed>,
-) -> Vec<Position> {
+) -> Few<Position> {
     let mut push = |record: &Record| {
         let content = record
             .has_content()

@@ -39,6 +39,7 @@ pub(crate) struct Modelled {
     pub(crate) source: Option<QueueNumber>,
     /// Where it was first recorded, before it was moved or carried anywhere: what tells it from
     /// all others.
+    #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "only the mirror asks"))]
     pub(crate) origin: Position,
 }
 

@@ -102,10 +102,19 @@ fn told(delivery: Delivery, system: SystemWanted, wanted: &Wanted<'_>) -> Messag
         message_id: Some(delivery.id.text()),
         receipt_handle: Some(delivery.receipt.to_string()),
         md5_of_body: Some(digest::hexadecimal(&content.body_md5)),
-        body: Some(String::from_utf8_lossy(&content.body).into_owned()),
+        body: Some(text(&content.body)),
         attributes: (!attributes.is_empty()).then_some(attributes),
         md5_of_message_attributes: md5_of_attributes.as_ref().map(digest::hexadecimal),
         message_attributes: (!chosen.is_empty()).then_some(chosen),
+    }
+}
+
+/// A body as text, which it was when it was sent.
+fn text(body: &[u8]) -> String {
+    match simdutf8::basic::from_utf8(body) {
+        Ok(text) => text.to_owned(),
+        // From an older or another program's journal.
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writes JSON.
 
+use pulp::{Arch, Simd, WithSimd};
 use tidemill_base::Timestamp;
 
 use crate::encode::Encoder;
@@ -216,10 +217,29 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
 
 /// How many bytes come before the first that needs an escape; `None` if none does.
 fn plain(bytes: &[u8]) -> Option<usize> {
-    const WIDE: usize = 32;
-    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    // Counting has no way out of its loop, which lets the compiler make it wide.
-    let clean = |chunk: &&[u8]| chunk.iter().filter(|byte| special(byte)).count() == 0;
-    let skipped = bytes.chunks_exact(WIDE).take_while(clean).count() * WIDE;
-    bytes[skipped..].iter().position(special).map(|at| skipped + at)
+    let skipped = if bytes.len() < WIDE { 0 } else { Arch::new().dispatch(Clean(bytes)) };
+    bytes[skipped..].iter().position(|byte| is_special(*byte)).map(|at| skipped + at)
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// How many bytes are looked at together.
+const WIDE: usize = 64;
+
+/// How many bytes need no escape, in steps of [`WIDE`]; compiled for each width of vectors.
+struct Clean<'a>(&'a [u8]);
+
+impl WithSimd for Clean<'_> {
+    type Output = usize;
+
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the vectors")]
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        // No way out of the loop half-way, which lets the compiler make it wide.
+        let has_none =
+            |chunk: &[u8; WIDE]| !chunk.iter().fold(false, |found, byte| found | is_special(*byte));
+        self.0.as_chunks().0.iter().take_while(|chunk| has_none(chunk)).count() * WIDE
+    }
 }

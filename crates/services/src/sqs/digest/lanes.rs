@@ -76,7 +76,7 @@ fn together<S: Simd>(simd: S, bodies: &[&[u8]], digests: &mut [Digest]) {
         for (lane, body) in bodies.iter().enumerate() {
             read_block(body, number, |word, value| words[word][lane] = value);
         }
-        let block = words.each_ref().map(|lanes| simd.partial_load_u32s(&lanes[..S::U32_LANES]));
+        let block = words.each_ref().map(load::<S>);
         compress(simd, &mut state, &block);
         for (lane, body) in bodies.iter().enumerate() {
             if number + 1 == blocks(body) {
@@ -113,6 +113,11 @@ fn read_block(body: &[u8], number: usize, mut tell: impl FnMut(usize, u32)) {
     for (word, bytes) in block.as_chunks().0.iter().enumerate() {
         tell(word, u32::from_le_bytes(*bytes));
     }
+}
+
+#[inline(always)]
+fn load<S: Simd>(lanes: &[u32; MOST]) -> S::u32s {
+    pulp::bytemuck::pod_read_unaligned(pulp::bytemuck::cast_slice(&lanes[..S::U32_LANES]))
 }
 
 #[inline(always)]
