@@ -1,9 +1,11 @@
 """The clients that are not Python: each is installed into `target/` when a test first needs it."""
 
+import json
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -88,3 +90,11 @@ def user(service, key="test", secret="test"):
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+def command_line(service, *words):
+    """Runs AWS's own command, which has to succeed; what it answers."""
+    command = [str(pathlib.Path(sys.prefix) / "bin" / "aws"), *words]
+    done = subprocess.run(command, env=user(service), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None

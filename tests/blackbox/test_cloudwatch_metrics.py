@@ -12,7 +12,7 @@ import botocore.model
 import pytest
 from botocore.exceptions import ClientError
 
-from clients import user
+from clients import command_line, user
 
 _numbers = itertools.count(1)
 OLD = pathlib.Path(sys.prefix) / "old"
@@ -571,14 +571,7 @@ print(json.dumps([told[0]["Sum"], told[0]["Average"], told[0]["Unit"], refused, 
 
 
 def test_the_command_line_puts_and_gets(shared):
-    def aws(*words):
-        command = [str(pathlib.Path(sys.prefix) / "bin" / "aws"), "cloudwatch", *words]
-        done = subprocess.run(
-            command, env=user(shared), capture_output=True, text=True, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
+    aws = lambda *words: command_line(shared, "cloudwatch", *words)
     at = now(shared)
     aws(
         *("put-metric-data", "--namespace", "MyNamespace"),

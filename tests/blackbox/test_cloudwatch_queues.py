@@ -4,8 +4,6 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from server import until
-
 
 @pytest.fixture
 def service(fresh):
@@ -117,11 +115,3 @@ def test_a_queue_tells_in_its_own_account_and_region(service):
         "ApproximateNumberOfNoisyGroups",
         "ApproximateNumberOfMessagesVisibleInQuietGroups",
     }
-
-
-def test_the_machines_clock_brings_minutes_too(fresh):
-    service = fresh().start()
-    service.client().create_queue(QueueName="real")
-    client = service.client("cloudwatch")
-    listed = lambda: client.list_metrics(Namespace="AWS/SQS")["Metrics"]
-    until(listed, "a minute has ended", patience=90)

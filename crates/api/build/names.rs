@@ -90,7 +90,12 @@ pub(crate) fn type_name(shape: &str) -> String {
 pub(crate) fn variants(values: &[String]) -> Vec<String> {
     let mut variants: Vec<String> = Vec::new();
     for value in values {
-        let mut variant = if value.is_empty() { "Empty".to_owned() } else { camel(value) };
+        let shouted = value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        let mut variant = match value.as_str() {
+            "" => "Empty".to_owned(),
+            value if shouted => camel(&value.to_ascii_lowercase()),
+            value => camel(value),
+        };
         while variant == "Unknown" || variants.contains(&variant) {
             variant.push('_');
         }

@@ -65,6 +65,8 @@ struct Manual {
 #[derive(Clone)]
 enum Source {
     System,
+    /// Runs as the machine's, from another time on.
+    Running(Timestamp),
     Manual(Arc<Manual>),
 }
 
@@ -88,10 +90,17 @@ impl Clock {
         Self { source: Source::Manual(Arc::new(manual)), started: read(ClockId::Monotonic) }
     }
 
+    /// A clock that shows `now` and runs on from there as the machine's does: for a test of what
+    /// goes by itself at a time that the machine's clock does not show soon.
+    pub fn running(now: Timestamp) -> Self {
+        Self { source: Source::Running(now), started: read(ClockId::Monotonic) }
+    }
+
     /// What the clock shows.
     pub fn now(&self) -> Timestamp {
         match &self.source {
             Source::System => Timestamp::EPOCH + read(ClockId::Realtime),
+            Source::Running(from) => *from + self.monotonic(),
             Source::Manual(manual) => *manual.now.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -110,7 +119,7 @@ impl Clock {
     /// because the clock is moved by hand.
     pub fn until(&self, deadline: Timestamp) -> Option<Duration> {
         match &self.source {
-            Source::System => Some(deadline.since(self.now())),
+            Source::System | Source::Running(_) => Some(deadline.since(self.now())),
             Source::Manual(_) if deadline <= self.now() => Some(Duration::ZERO),
             Source::Manual(_) => None,
         }
@@ -142,7 +151,11 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_manual() { "Clock(manual)" } else { "Clock(system)" })
+        f.write_str(match self.source {
+            Source::System => "Clock(system)",
+            Source::Running(_) => "Clock(running)",
+            Source::Manual(_) => "Clock(manual)",
+        })
     }
 }
 
@@ -182,6 +195,16 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         clock.advance(Duration::from_millis(1));
         assert_eq!(heard.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_running_clock_begins_where_it_is_told_to() {
+        let (from, far) = (Timestamp::from_millis(1_000), Timestamp::from_millis(3_600_000));
+        let clock = Clock::running(from);
+        let (now, left) = (clock.now(), clock.until(far).unwrap());
+        assert!(now >= from && now < far);
+        assert!(left <= far.since(now) && clock.now() + left >= far);
+        assert_eq!(clock.advance(Duration::from_secs(1)), None);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use tidemill_journal::{
     Unreadable,
 };
 
+use crate::alarm::{AlarmKey, AlarmSettings, Reason, Tags};
+use crate::alarms::{Alarms, Change};
 use crate::point::Point;
 use crate::record::{Batch, Event, VERSION};
 use crate::state::State;
@@ -71,8 +73,10 @@ pub enum Error {
     Poisoned(#[from] Poisoned),
 }
 
-/// The name of the only section.
+/// The name of the section that holds what was measured.
 const SECTION: &str = "metrics";
+/// The name of the section that holds the alarms.
+const ALARMS: &str = "alarms";
 /// At least so much is appended between two checkpoints, and twice as much as one has: writing them
 /// then costs less than writing what they save from being replayed.
 const INTERVAL: ByteSize = ByteSize::mib(4);
@@ -94,10 +98,17 @@ impl Metrics {
         let mut state = State::default();
         let mut checkpoint = Checkpoint::default();
         let journal = Journal::open(driver, options, |event| match event {
-            Recovered::Section { at, bytes, .. } => {
-                let told = |why| Unreadable(format!("the snapshot of the metrics: {why}"));
-                state = State::decode(bytes).map_err(told)?;
-                checkpoint = Checkpoint { at, size: bytes.len() as u64 };
+            Recovered::Section { name, at, bytes } => {
+                let told = |why| Unreadable(format!("the snapshot of the {name}: {why}"));
+                if name == ALARMS {
+                    state.take_up(Alarms::decode(bytes).map_err(told)?);
+                } else {
+                    let alarms = state.alarms().clone();
+                    state = State::decode(bytes).map_err(told)?;
+                    state.take_up(alarms);
+                }
+                checkpoint.at = at;
+                checkpoint.size += bytes.len() as u64;
                 Ok(())
             }
             Recovered::Record { record, .. } => {
@@ -134,6 +145,95 @@ impl Metrics {
             self.0.append(&mut shown, Event::Stored(batch))?
         };
         Ok(self.0.journal.durable_at(end).await?)
+    }
+
+    /// Makes an alarm with these tags, or sets it to something else; how it stands and what it is
+    /// tagged with stays.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn put_alarm(
+        &self,
+        key: AlarmKey,
+        settings: AlarmSettings,
+        tags: Tags,
+    ) -> Result<(), Poisoned> {
+        let now = self.now();
+        self.change(vec![Change::Put(key, Box::new(settings), tags)], now).await
+    }
+
+    /// Tags an alarm. A tag of the same key is replaced.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn tag_alarm(&self, key: AlarmKey, tags: Tags) -> Result<(), Poisoned> {
+        let now = self.now();
+        self.change(vec![Change::Tagged(key, tags)], now).await
+    }
+
+    /// Takes tags from an alarm, by their keys.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn untag_alarm(&self, key: AlarmKey, tags: Vec<Box<str>>) -> Result<(), Poisoned> {
+        let now = self.now();
+        self.change(vec![Change::Untagged(key, tags)], now).await
+    }
+
+    /// Has the actions of alarms taken from now on, or not any more.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn enable_actions(&self, keys: Vec<AlarmKey>, on: bool) -> Result<(), Poisoned> {
+        let now = self.now();
+        self.change(keys.into_iter().map(|key| Change::Enabled(key, on)).collect(), now).await
+    }
+
+    /// Deletes alarms.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn delete_alarms(&self, keys: Vec<AlarmKey>) -> Result<(), Poisoned> {
+        let now = self.now();
+        self.change(keys.into_iter().map(Change::Deleted).collect(), now).await
+    }
+
+    /// Says how alarms stand at `now`.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn judge(
+        &self,
+        found: Vec<(AlarmKey, Reason)>,
+        now: Timestamp,
+    ) -> Result<(), Poisoned> {
+        let change = |(key, reason)| Change::Judged(key, reason);
+        self.change(found.into_iter().map(change).collect(), now).await
+    }
+
+    /// Says of actions that were due, by their numbers, that they were taken at `now`, or why not.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more. They are due still then.
+    pub async fn acted(
+        &self,
+        outcomes: Vec<(u64, Option<Box<str>>)>,
+        now: Timestamp,
+    ) -> Result<(), Poisoned> {
+        let change = |(number, failure)| Change::Acted(number, failure);
+        self.change(outcomes.into_iter().map(change).collect(), now).await
+    }
+
+    async fn change(&self, changes: Vec<Change>, now: Timestamp) -> Result<(), Poisoned> {
+        let end = {
+            let mut shown = self.0.shown();
+            let mut end = shown.at;
+            for change in changes {
+                end = self.0.append(&mut shown, Event::Alarm { now, change })?;
+            }
+            end
+        };
+        self.0.journal.durable_at(end).await
     }
 
     /// What the clock shows, by which ages are told.
@@ -189,15 +289,20 @@ impl Metrics {
         let mut checkpoint = inner.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, snapshot) = {
             let shown = inner.shown();
-            (shown.at, shown.state.encode())
+            (shown.at, [(SECTION, shown.state.encode()), (ALARMS, shown.state.alarms().encode())])
         };
         let journal = &inner.journal;
-        journal.put_section(SECTION, at, &snapshot)?;
+        let mut size = 0;
+        for (name, bytes) in &snapshot {
+            journal.put_section(name, at, bytes)?;
+            size += bytes.len() as u64;
+        }
         let first = journal.segment_of(at);
         let old = journal.segments().into_iter().map(|segment| segment.id);
         let old: Vec<_> = old.filter(|id| *id < first).collect();
-        journal.checkpoint(at, &[(SECTION.to_owned(), at)], &old)?;
-        *checkpoint = Checkpoint { at, size: snapshot.len() as u64 };
+        let sections = snapshot.map(|(name, _)| (name.to_owned(), at));
+        journal.checkpoint(at, &sections, &old)?;
+        *checkpoint = Checkpoint { at, size };
         Ok(())
     }
 

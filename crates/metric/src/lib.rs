@@ -8,6 +8,9 @@
 
 #![cfg_attr(test, expect(clippy::float_cmp, reason = "what is added up here is exact"))]
 
+mod alarm;
+mod alarm_codec;
+mod alarms;
 mod buckets;
 mod codec;
 mod engine;
@@ -21,6 +24,11 @@ mod summary;
 mod tier;
 mod unit;
 
+pub use alarm::{
+    Alarm, AlarmKey, AlarmSettings, Comparison, Due, Happening, HistoryItem, Missing, Reason,
+    Standing, Tags,
+};
+pub use alarms::Alarms;
 pub use engine::{Error, Metrics, Stored};
 pub use key::{Dimension, MetricKey};
 pub use point::{Measurement, Point, Resolution};

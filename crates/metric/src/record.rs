@@ -3,6 +3,7 @@
 use tidemill_base::{AccountId, Region, Timestamp};
 use tidemill_journal::{Kind, RecordRef};
 
+use crate::alarms::Change;
 use crate::codec::{
     Malformed, Reader, length, put_dimensions, put_double, put_text, put_time, put_u32, put_u64,
 };
@@ -21,6 +22,8 @@ pub(crate) enum Event {
         /// From now on, too.
         retention: Retention,
     },
+    /// Something was done about an alarm.
+    Alarm { now: Timestamp, change: Change },
     /// All was emptied, as between two tests.
     Cleared,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Batch {
 const STORED: Kind = Kind(0x01);
 const AGED: Kind = Kind(0x02);
 const CLEARED: Kind = Kind(0x03);
+const ALARM: Kind = Kind(0x04);
 
 /// The version that is written. A record that changes gets the next number in its own kind, and
 /// [`Event::read`] an arm for it beside the one of the old, which stays: old journals open.
@@ -58,6 +62,11 @@ impl Event {
                 out.push(retention.halvings);
                 AGED
             }
+            Self::Alarm { now, change } => {
+                put_time(&mut out, *now);
+                change.encode(&mut out);
+                ALARM
+            }
             Self::Cleared => CLEARED,
         };
         (kind, out)
@@ -73,6 +82,7 @@ impl Event {
                 let retention = read_retention(&mut reader)?;
                 Self::Aged { now, retention }
             }
+            (ALARM, 1) => Self::Alarm { now: reader.time()?, change: Change::decode(&mut reader)? },
             (CLEARED, 1) => Self::Cleared,
             _ => return Err(Malformed("its kind or version is unknown")),
         };
@@ -175,6 +185,7 @@ fn read_measurement(reader: &mut Reader<'_>) -> Result<Measurement, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::AlarmKey;
     use crate::key::Dimension;
     use crate::unit::Unit;
 
@@ -195,7 +206,7 @@ mod tests {
         Event::Stored(Batch { account, region, namespace: "n".into(), now, points })
     }
 
-    fn events() -> [Event; 3] {
+    fn events() -> [Event; 4] {
         let statistics =
             Measurement::Statistics { samples: 10.0, sum: 55.0, minimum: 1.0, maximum: 10.0 };
         [
@@ -205,6 +216,7 @@ mod tests {
                 point(statistics),
             ]),
             Event::Aged { now: Timestamp::from_millis(9), retention: Retention { halvings: 3 } },
+            Event::Alarm { now: Timestamp::from_millis(9), change: Change::Acted(1, None) },
             Event::Cleared,
         ]
     }
@@ -233,6 +245,17 @@ mod tests {
             assert!(read(kind, VERSION + 1, &payload).is_err());
         }
         assert!(read(Kind(9), 1, b"").is_err());
+    }
+
+    #[test]
+    fn the_bytes_of_a_change_of_an_alarm_stay_what_they_are() {
+        let (account, region) = (AccountId::DEFAULT, Region::default());
+        let key = AlarmKey { account, region, name: "a".into() };
+        let now = Timestamp::from_millis(7);
+        let event = Event::Alarm { now, change: Change::Enabled(key, true) };
+        let mut expected = vec![7, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        expected.extend(b"\x09\0\0\0us-east-1\x01\0\0\0a\x01");
+        assert_eq!(event.encode(), (Kind(4), expected));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tidemill_base::{AccountId, ByteSize, Region, Timestamp};
 
+use crate::alarms::Alarms;
 use crate::codec::{Malformed, Reader, length, put_key, put_time, put_u32};
 use crate::key::MetricKey;
 use crate::point::{Point, Resolution};
@@ -19,6 +20,8 @@ use crate::unit::Unit;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     metrics: BTreeMap<MetricKey, Metric>,
+    /// Which are kept in a section of their own.
+    alarms: Alarms,
     retention: Retention,
     /// About how many bytes the metrics take: kept up, never written.
     weight: usize,
@@ -127,6 +130,16 @@ impl State {
             .collect()
     }
 
+    /// The alarms.
+    pub fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
+    /// Takes up the alarms, which a checkpoint keeps apart.
+    pub(crate) fn take_up(&mut self, alarms: Alarms) {
+        self.alarms = alarms;
+    }
+
     /// How many metrics there are.
     pub fn len(&self) -> usize {
         self.metrics.len()
@@ -152,6 +165,7 @@ impl State {
         match event {
             Event::Stored(batch) => self.store(batch),
             Event::Aged { now, retention } => self.age(now, retention),
+            Event::Alarm { now, change } => self.alarms.changed(change, now),
             Event::Cleared => *self = Self::default(),
         }
     }
@@ -178,6 +192,7 @@ impl State {
 
     fn age(&mut self, now: Timestamp, retention: Retention) {
         self.retention = retention;
+        self.alarms.forget(now);
         self.metrics.retain(|_, metric| {
             metric.series.age(retention, now);
             !metric.series.is_empty()
@@ -190,7 +205,7 @@ impl State {
         self.weight = self.metrics.iter().map(weight).sum();
     }
 
-    /// The whole state as bytes: a version, how long things are kept, and each metric.
+    /// The metrics as bytes: a version, how long things are kept, and each metric.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![SNAPSHOT_VERSION, self.retention.halvings];
         put_u32(&mut out, length(self.metrics.len()));
@@ -202,7 +217,7 @@ impl State {
         out
     }
 
-    /// Reads what [`State::encode`] wrote, in this version or an earlier one.
+    /// Reads what [`State::encode`] wrote, in this version or an earlier one. There are no alarms.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         if reader.byte()? != SNAPSHOT_VERSION {

@@ -54,7 +54,7 @@ impl App {
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
         let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
-        let minutes = Minutes::new(&clock, engine.clone(), measured.clone());
+        let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
         let faults = None;
         Self {

@@ -3,6 +3,7 @@
 use tidemill_journal::{Keep, MemoryDriver};
 
 use super::*;
+use crate::alarm::{Comparison, Standing};
 use crate::key::{Dimension, MetricKey};
 use crate::point::{Measurement, Resolution};
 use crate::unit::Unit;
@@ -117,4 +118,57 @@ async fn what_is_cleared_is_gone_after_a_restart_too() {
     metrics.close().unwrap();
     drop(metrics);
     assert_eq!(open(&driver, &clock).stored().metrics, 0);
+}
+
+fn alarm_settings() -> AlarmSettings {
+    AlarmSettings {
+        description: None,
+        actions_enabled: true,
+        actions: [Vec::new(), vec!["call".into()], Vec::new()],
+        metric: MetricKey::new(AccountId::DEFAULT, Region::default(), "Test", "m", Vec::new()),
+        statistic: "Sum".into(),
+        unit: None,
+        period: Duration::from_mins(1),
+        periods: 1,
+        breaching: None,
+        threshold: 1.0,
+        comparison: Comparison::Above,
+        missing: None,
+        few_values_count: None,
+    }
+}
+
+fn alarm_key() -> AlarmKey {
+    AlarmKey { account: AccountId::DEFAULT, region: Region::default(), name: "a".into() }
+}
+
+/// How the alarm stands, and how many actions are due.
+fn standing(metrics: &Metrics) -> (Standing, usize) {
+    metrics.look(|state| {
+        let alarm = state.alarms().find(&alarm_key()).unwrap();
+        (alarm.reason.standing, state.alarms().due().count())
+    })
+}
+
+#[tokio::test]
+async fn an_alarm_and_what_is_due_survive_the_machine_with_a_checkpoint_and_without() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let mut metrics = open(&driver, &clock);
+    metrics.put_alarm(alarm_key(), alarm_settings(), Tags::new()).await.unwrap();
+    let reason = Reason { standing: Standing::Alarming, text: "x".into(), data: None };
+    metrics.judge(vec![(alarm_key(), reason)], clock.now()).await.unwrap();
+    for checkpoint in [false, true, true] {
+        if checkpoint {
+            metrics.checkpoint().unwrap();
+        }
+        drop(metrics);
+        driver.crash(&Keep::Synced);
+        metrics = open(&driver, &clock);
+        assert_eq!(standing(&metrics), (Standing::Alarming, 1));
+    }
+    let number = metrics.look(|state| state.alarms().due().next().unwrap().number);
+    metrics.acted(vec![(number, None)], clock.now()).await.unwrap();
+    drop(metrics);
+    driver.crash(&Keep::Synced);
+    assert_eq!(standing(&open(&driver, &clock)), (Standing::Alarming, 0));
 }

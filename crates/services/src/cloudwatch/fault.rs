@@ -30,7 +30,7 @@ pub(super) fn of_disk(failure: &Failure) -> Fault {
     }
 }
 
-fn failed() -> Fault {
+pub(super) fn failed() -> Fault {
     Fault::new(
         &errors::INTERNAL_SERVICE_FAULT,
         "the disk failed; nothing more is accepted until the service is started again",
@@ -68,6 +68,12 @@ pub(super) fn too_many(collection: &str, most: usize) -> String {
 
 pub(super) fn bad_value(value: impl std::fmt::Display, parameter: &str) -> String {
     format!("The value {value} for parameter {parameter} is invalid.")
+}
+
+/// One alarm more than there may be.
+pub(super) fn too_many_alarms(most: usize) -> Fault {
+    let message = format!("There are {most} alarms in this region already, which is the limit.");
+    Fault::new(&errors::LIMIT_EXCEEDED_FAULT, message)
 }
 
 /// A token that we did not give out.

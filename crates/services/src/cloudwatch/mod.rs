@@ -1,21 +1,33 @@
 //! CloudWatch: one operation a file, and the list of them all.
 
+mod action;
+mod alarm;
+mod describe_alarm_history;
+mod describe_alarms;
 mod fault;
 mod get_metric_data;
 mod get_metric_statistics;
 mod list_metrics;
 mod names;
+mod put_metric_alarm;
 mod put_metric_data;
 mod queue_minutes;
+mod reason;
+mod set_alarm_state;
 mod span;
 mod statistic;
+mod tags;
+mod watch;
 
 pub use queue_minutes::QueueMinutes;
 
-use tidemill_api::cloudwatch::{Request, Response};
+use std::sync::Arc;
+
+use tidemill_api::cloudwatch::{Request, Response, TagResourceOutput, UntagResourceOutput};
 use tidemill_metric::Metrics;
 use tidemill_queue::Engine;
 use tidemill_wire::Fault;
+use tokio::sync::Mutex;
 
 use crate::context::Context;
 
@@ -25,12 +37,16 @@ pub struct CloudWatch {
     metrics: Metrics,
     /// It looks after the disk for all: where it takes nothing in, neither do we.
     queues: Engine,
+    /// Held while the number of alarms or of an alarm's tags is looked at and then added to.
+    editing: Arc<Mutex<()>>,
+    /// Held while actions are taken: each once.
+    acting: Arc<Mutex<()>>,
 }
 
 impl CloudWatch {
     /// The service that serves `metrics`, while the disk takes in what comes to `queues`.
     pub fn new(metrics: Metrics, queues: Engine) -> Self {
-        Self { metrics, queues }
+        Self { metrics, queues, editing: Arc::default(), acting: Arc::default() }
     }
 
     /// Answers one request.
@@ -45,6 +61,42 @@ impl CloudWatch {
                 get_metric_statistics::handle(self, cx, it).map(A::GetMetricStatistics)
             }
             Q::ListMetrics(it) => list_metrics::handle(self, cx, &it).map(A::ListMetrics),
+            Q::PutMetricAlarm(it) => {
+                put_metric_alarm::handle(self, cx, it).await.map(|()| A::PutMetricAlarm)
+            }
+            Q::DescribeAlarms(it) => describe_alarms::handle(self, cx, &it).map(A::DescribeAlarms),
+            Q::DescribeAlarmsForMetric(it) => {
+                Ok(A::DescribeAlarmsForMetric(describe_alarms::for_metric(self, cx, &it)))
+            }
+            Q::DescribeAlarmHistory(it) => {
+                describe_alarm_history::handle(self, cx, &it).map(A::DescribeAlarmHistory)
+            }
+            Q::SetAlarmState(it) => {
+                set_alarm_state::set(self, cx, it).await.map(|()| A::SetAlarmState)
+            }
+            Q::DeleteAlarms(it) => {
+                let names = &it.alarm_names;
+                set_alarm_state::delete(self, cx, names).await.map(|()| A::DeleteAlarms)
+            }
+            Q::EnableAlarmActions(it) => {
+                let names = &it.alarm_names;
+                let done = set_alarm_state::enable(self, cx, names, true).await;
+                done.map(|()| A::EnableAlarmActions)
+            }
+            Q::DisableAlarmActions(it) => {
+                let names = &it.alarm_names;
+                let done = set_alarm_state::enable(self, cx, names, false).await;
+                done.map(|()| A::DisableAlarmActions)
+            }
+            Q::TagResource(it) => {
+                let done = tags::add(self, cx, it).await;
+                done.map(|()| A::TagResource(TagResourceOutput::default()))
+            }
+            Q::UntagResource(it) => {
+                let done = tags::remove(self, cx, it).await;
+                done.map(|()| A::UntagResource(UntagResourceOutput::default()))
+            }
+            Q::ListTagsForResource(it) => tags::list(self, cx, &it).map(A::ListTagsForResource),
         }
     }
 

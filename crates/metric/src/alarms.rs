@@ -1,0 +1,176 @@
+//! Every alarm, and what happened to them. Pure: the time is in what happens.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::time::Duration;
+
+use tidemill_base::{AccountId, Region, Timestamp};
+
+use crate::alarm::{
+    Alarm, AlarmKey, AlarmSettings, Due, Happening, HistoryItem, Reason, Standing, Tags,
+};
+
+/// Every alarm.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alarms {
+    pub(crate) by_key: BTreeMap<AlarmKey, Alarm>,
+    /// The oldest first.
+    pub(crate) history: VecDeque<HistoryItem>,
+    /// Actions that are to be taken, the oldest first.
+    pub(crate) due: VecDeque<Due>,
+    /// How many items there ever were, and actions that were due.
+    pub(crate) items: u64,
+}
+
+/// Something that was done about alarms.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    /// One was made with these tags, or set to something else.
+    Put(AlarmKey, Box<AlarmSettings>, Tags),
+    /// Its actions are taken from now on, or not any more.
+    Enabled(AlarmKey, bool),
+    /// One was deleted.
+    Deleted(AlarmKey),
+    /// One was found to stand like this.
+    Judged(AlarmKey, Reason),
+    /// What was due was done, or could not be, for this reason.
+    Acted(u64, Option<Box<str>>),
+    /// One is tagged with these, too.
+    Tagged(AlarmKey, Tags),
+    /// One is not tagged with these any more.
+    Untagged(AlarmKey, Vec<Box<str>>),
+}
+
+/// How long history is kept.
+const HISTORY: Duration = Duration::from_hours(14 * 24);
+/// More is not kept, however young.
+const ITEMS: usize = 20_000;
+
+impl Alarms {
+    /// The alarm of this name.
+    pub fn find(&self, key: &AlarmKey) -> Option<&Alarm> {
+        self.by_key.get(key)
+    }
+
+    /// The alarms of an account and region, by name, from the one behind `after` on.
+    pub fn list(
+        &self,
+        account: AccountId,
+        region: &Region,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&AlarmKey, &Alarm)> {
+        let named = |name: &str| AlarmKey { account, region: region.clone(), name: name.into() };
+        let from = match after {
+            Some(after) => Bound::Excluded(named(after)),
+            None => Bound::Included(named("")),
+        };
+        let region = region.clone();
+        let alarms = self.by_key.range((from, Bound::Unbounded));
+        alarms.take_while(move |(key, _)| key.account == account && key.region == region)
+    }
+
+    /// Every alarm, whosever it is.
+    pub fn all(&self) -> impl Iterator<Item = (&AlarmKey, &Alarm)> {
+        self.by_key.iter()
+    }
+
+    /// What happened to the alarms, the oldest first.
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = &HistoryItem> {
+        self.history.iter()
+    }
+
+    /// Actions that are to be taken, the oldest first.
+    pub fn due(&self) -> impl Iterator<Item = &Due> {
+        self.due.iter()
+    }
+
+    /// Takes in what was done at `now`. What is said of an alarm that is not there is nothing.
+    pub(crate) fn changed(&mut self, change: Change, now: Timestamp) {
+        match change {
+            Change::Put(key, settings, tags) => self.put(&key, *settings, tags, now),
+            Change::Enabled(key, enabled) => {
+                if let Some(alarm) = self.by_key.get_mut(&key)
+                    && alarm.settings.actions_enabled != enabled
+                {
+                    alarm.settings.actions_enabled = enabled;
+                    alarm.configured = now;
+                    self.remember(&key, now, Happening::Updated);
+                }
+            }
+            Change::Deleted(key) => {
+                if self.by_key.remove(&key).is_some() {
+                    self.remember(&key, now, Happening::Deleted);
+                }
+            }
+            Change::Judged(key, reason) => self.judged(&key, reason, now),
+            Change::Acted(number, failure) => self.acted(number, failure, now),
+            Change::Tagged(key, tags) => {
+                if let Some(alarm) = self.by_key.get_mut(&key) {
+                    alarm.tags.extend(tags);
+                }
+            }
+            Change::Untagged(key, names) => {
+                if let Some(alarm) = self.by_key.get_mut(&key) {
+                    alarm.tags.retain(|name, _| !names.contains(name));
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, key: &AlarmKey, settings: AlarmSettings, tags: Tags, now: Timestamp) {
+        let what = if let Some(alarm) = self.by_key.get_mut(key) {
+            alarm.settings = settings;
+            alarm.configured = now;
+            Happening::Updated
+        } else {
+            let text = "Unchecked: Initial alarm creation".into();
+            let reason = Reason { standing: Standing::Unknown, text, data: None };
+            let (configured, updated, turned) = (now, now, now);
+            let alarm = Alarm { settings, configured, reason, updated, turned, tags };
+            self.by_key.insert(key.clone(), alarm);
+            Happening::Created
+        };
+        self.remember(key, now, what);
+    }
+
+    fn judged(&mut self, key: &AlarmKey, to: Reason, now: Timestamp) {
+        let Some(alarm) = self.by_key.get_mut(key) else { return };
+        alarm.updated = now;
+        let standing = to.standing;
+        let from = std::mem::replace(&mut alarm.reason, to.clone());
+        if from.standing == standing {
+            return;
+        }
+        alarm.turned = now;
+        let actions = &alarm.settings.actions[standing as usize];
+        let due = if alarm.settings.actions_enabled { actions.clone() } else { Vec::new() };
+        for action in due {
+            self.items += 1;
+            let (number, from) = (self.items, from.standing);
+            let (key, at, to) = (key.clone(), now, to.clone());
+            self.due.push_back(Due { number, key, at, action, from, to });
+        }
+        self.remember(key, now, Happening::Turned { from, to });
+    }
+
+    fn acted(&mut self, number: u64, failure: Option<Box<str>>, now: Timestamp) {
+        let Some(at) = self.due.iter().position(|due| due.number == number) else { return };
+        if let Some(Due { key, at: turned, action, .. }) = self.due.remove(at) {
+            self.remember(&key, now, Happening::Acted { action, turned, failure });
+        }
+    }
+
+    fn remember(&mut self, key: &AlarmKey, at: Timestamp, what: Happening) {
+        self.items += 1;
+        self.history.push_back(HistoryItem { number: self.items, key: key.clone(), at, what });
+        self.forget(at);
+    }
+
+    /// Forgets history that is too old at `now`, or too much.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        while self.history.len() > ITEMS {
+            self.history.pop_front();
+        }
+        while self.history.pop_front_if(|item| item.at + HISTORY < now).is_some() {}
+    }
+}

@@ -1,0 +1,177 @@
+//! PutMetricAlarm: makes an alarm on one metric, or sets it to something else.
+
+use std::time::Duration;
+
+use tidemill_api::cloudwatch::{ComparisonOperator, PutMetricAlarmInput};
+use tidemill_metric::{AlarmSettings, Comparison, Missing};
+use tidemill_wire::Fault;
+
+use super::action::Action;
+use super::statistic::Statistic;
+use super::{CloudWatch, alarm, fault, names, span, tags};
+use crate::context::Context;
+
+/// Most alarms of an account in a region.
+const ALARMS: usize = 5000;
+
+pub(super) async fn handle(
+    service: &CloudWatch,
+    cx: &Context<'_>,
+    it: PutMetricAlarmInput,
+) -> Result<(), Fault> {
+    service.may_change()?;
+    refuse_unknown(&it)?;
+    let key = alarm::key(cx, &it.alarm_name);
+    let tags = tags::read(it.tags.clone().unwrap_or_default()).map_err(fault::validation)?;
+    let settings = settings(cx, it)?;
+    let _alone = service.editing.lock().await;
+    let full = service.metrics.look(|state| {
+        let alarms = state.alarms();
+        alarms.find(&key).is_none() && alarms.list(cx.account(), &cx.region, None).count() >= ALARMS
+    });
+    if full {
+        return Err(fault::too_many_alarms(ALARMS));
+    }
+    let put = service.metrics.put_alarm(key, settings, tags).await;
+    put.map_err(|_| fault::failed())
+}
+
+/// What we cannot do is refused by its name, rather than left undone.
+fn refuse_unknown(it: &PutMetricAlarmInput) -> Result<(), Fault> {
+    let given = [
+        ("Metrics", it.metrics.as_ref().is_some_and(|list| !list.is_empty())),
+        ("ThresholdMetricId", it.threshold_metric_id.is_some()),
+        ("EvaluationWindow", it.evaluation_window.is_some()),
+        ("WarmUpConfiguration", it.warm_up_configuration.is_some()),
+        ("EvaluationCriteria", it.evaluation_criteria.is_some()),
+        ("EvaluationInterval", it.evaluation_interval.is_some()),
+        ("ActionConfiguration", it.action_configuration.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(fault::validation(format!(
+            "The parameter {name} is not understood yet: alarms of Tidemill watch one metric each."
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn settings(cx: &Context<'_>, it: PutMetricAlarmInput) -> Result<AlarmSettings, Fault> {
+    let statistic = statistic(&it)?;
+    let namespace = required(it.namespace, "Namespace")?;
+    let name = required(it.metric_name, "MetricName")?;
+    let seconds = required(it.period, "Period")?;
+    let period = span::period(seconds)
+        .filter(|period| period.as_secs() >= 10)
+        .ok_or_else(|| fault::validation("Period must be 10, 20, 30 or a multiple of 60"))?;
+    let periods = required(it.evaluation_periods, "EvaluationPeriods")?;
+    check_span(period, periods)?;
+    if it.datapoints_to_alarm.is_some_and(|needed| needed > periods) {
+        return Err(fault::validation(
+            "DatapointsToAlarm must be less than or equal to EvaluationPeriods",
+        ));
+    }
+    let actions = [it.ok_actions, it.alarm_actions, it.insufficient_data_actions];
+    let actions = actions.map(|list| {
+        list.unwrap_or_default().into_iter().map(String::into_boxed_str).collect::<Vec<_>>()
+    });
+    for action in actions.iter().flatten() {
+        Action::read(action, &cx.region)?;
+    }
+    let dimensions = names::read_dimensions(it.dimensions.as_ref());
+    if !names::are_distinct(&dimensions) {
+        return Err(fault::validation("No Metric may specify the same dimension twice."));
+    }
+    let threshold = required(it.threshold, "Threshold")?;
+    if !threshold.is_finite() {
+        return Err(fault::validation(fault::bad_value(threshold, "Threshold")));
+    }
+    Ok(AlarmSettings {
+        description: it.alarm_description.map(String::into_boxed_str),
+        actions_enabled: it.actions_enabled.unwrap_or(true),
+        actions,
+        metric: names::key(cx, &namespace, &name, it.dimensions.as_ref()),
+        statistic,
+        unit: it.unit.as_ref().map(names::unit),
+        period,
+        periods: u32::try_from(periods).unwrap_or(1),
+        breaching: it.datapoints_to_alarm.and_then(|needed| u32::try_from(needed).ok()),
+        threshold,
+        comparison: comparison(&required(it.comparison_operator, "ComparisonOperator")?)?,
+        missing: it.treat_missing_data.as_deref().map(missing).transpose()?,
+        few_values_count: it
+            .evaluate_low_sample_count_percentile
+            .as_deref()
+            .map(few_values)
+            .transpose()?,
+    })
+}
+
+fn required<T>(value: Option<T>, name: &str) -> Result<T, Fault> {
+    value.ok_or_else(|| fault::validation(format!("The parameter {name} is required.")))
+}
+
+fn statistic(it: &PutMetricAlarmInput) -> Result<Box<str>, Fault> {
+    match (&it.statistic, &it.extended_statistic) {
+        (Some(_), Some(_)) => Err(fault::validation(fault::both("Statistic", "ExtendedStatistic"))),
+        (Some(plain), None) => Ok(plain.as_str().into()),
+        (None, Some(extended)) if Statistic::read_percentile(extended).is_some() => {
+            Ok(extended.as_str().into())
+        }
+        (None, Some(extended)) => {
+            Err(fault::validation(fault::bad_value(extended, "ExtendedStatistic")))
+        }
+        (None, None) => Err(fault::validation(
+            "At least one of the parameters Statistic and ExtendedStatistic must be specified.",
+        )),
+    }
+}
+
+/// All periods together are a day, or a week where each is an hour or more.
+fn check_span(period: Duration, periods: i32) -> Result<(), Fault> {
+    let hourly = period >= Duration::from_hours(1);
+    let (most, told) = if hourly { (7 * 86_400, "7 days") } else { (86_400, "a day") };
+    if period.as_secs().saturating_mul(u64::try_from(periods).unwrap_or(0)) <= most {
+        return Ok(());
+    }
+    Err(fault::validation(format!(
+        "Metrics cannot be checked across more than {told} (EvaluationPeriods * Period must be \
+         <= {most})."
+    )))
+}
+
+fn comparison(operator: &ComparisonOperator) -> Result<Comparison, Fault> {
+    Ok(match operator {
+        ComparisonOperator::GreaterThanOrEqualToThreshold => Comparison::AtLeast,
+        ComparisonOperator::GreaterThanThreshold => Comparison::Above,
+        ComparisonOperator::LessThanThreshold => Comparison::Below,
+        ComparisonOperator::LessThanOrEqualToThreshold => Comparison::AtMost,
+        other => {
+            return Err(fault::validation(format!(
+                "The value {other} for parameter ComparisonOperator is not understood yet: there \
+                 are no bands."
+            )));
+        }
+    })
+}
+
+fn missing(text: &str) -> Result<Missing, Fault> {
+    alarm::MISSING.iter().find(|(_, name)| *name == text).map(|(missing, _)| *missing).ok_or_else(
+        || {
+            fault::validation(format!(
+                "The value {text} is not supported for TreatMissingData parameter. Supported \
+                 values are [breaching, notBreaching, ignore, missing]."
+            ))
+        },
+    )
+}
+
+fn few_values(text: &str) -> Result<bool, Fault> {
+    match text {
+        "evaluate" => Ok(true),
+        "ignore" => Ok(false),
+        _ => Err(fault::validation(format!(
+            "Option {text} is not supported. Supported options for parameter \
+             EvaluateLowSampleCountPercentile are evaluate and ignore."
+        ))),
+    }
+}

@@ -1,0 +1,63 @@
+//! SetAlarmState, DeleteAlarms, EnableAlarmActions, DisableAlarmActions: what is done to alarms by
+//! their names.
+
+use tidemill_api::cloudwatch::{SetAlarmStateInput, StateValue, errors};
+use tidemill_metric::{Reason, Standing};
+use tidemill_wire::Fault;
+
+use super::{CloudWatch, alarm, fault};
+use crate::context::Context;
+
+/// Has an alarm stand as the caller says, until it is looked at the next time.
+pub(super) async fn set(
+    service: &CloudWatch,
+    cx: &Context<'_>,
+    it: SetAlarmStateInput,
+) -> Result<(), Fault> {
+    service.may_change()?;
+    let key = alarm::key(cx, &it.alarm_name);
+    if service.metrics.look(|state| state.alarms().find(&key).is_none()) {
+        return Err(Fault::new(&errors::RESOURCE_NOT_FOUND, ""));
+    }
+    let is_json = |data: &String| serde_json::from_str::<serde_json::Value>(data).is_ok();
+    if it.state_reason_data.as_ref().is_some_and(|data| !is_json(data)) {
+        return Err(Fault::new(
+            &errors::INVALID_FORMAT_FAULT,
+            "StateReasonData is not valid JSON.",
+        ));
+    }
+    let standing = match it.state_value {
+        StateValue::Ok => Standing::Fine,
+        StateValue::Alarm => Standing::Alarming,
+        StateValue::InsufficientData | StateValue::Unknown(_) => Standing::Unknown,
+    };
+    let (text, data) = (it.state_reason.into(), it.state_reason_data.map(String::into_boxed_str));
+    let reason = Reason { standing, text, data };
+    let judged = service.metrics.judge(vec![(key, reason)], service.metrics.now()).await;
+    judged.map_err(|_| fault::failed())?;
+    service.act().await;
+    Ok(())
+}
+
+/// Deletes alarms. A name that is none is passed over.
+pub(super) async fn delete(
+    service: &CloudWatch,
+    cx: &Context<'_>,
+    names: &[String],
+) -> Result<(), Fault> {
+    service.may_change()?;
+    let keys = names.iter().map(|name| alarm::key(cx, name)).collect();
+    service.metrics.delete_alarms(keys).await.map_err(|_| fault::failed())
+}
+
+/// Has the actions of alarms taken from now on, or not any more.
+pub(super) async fn enable(
+    service: &CloudWatch,
+    cx: &Context<'_>,
+    names: &[String],
+    enabled: bool,
+) -> Result<(), Fault> {
+    service.may_change()?;
+    let keys = names.iter().map(|name| alarm::key(cx, name)).collect();
+    service.metrics.enable_actions(keys, enabled).await.map_err(|_| fault::failed())
+}
