@@ -15,6 +15,7 @@ mod buckets;
 mod codec;
 mod engine;
 mod key;
+pub mod math;
 mod point;
 mod record;
 mod series;
