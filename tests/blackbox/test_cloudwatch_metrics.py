@@ -453,10 +453,62 @@ def test_queries_that_cannot_be_answered_say_why(shared, cloudwatch, namespace):
         "The value Q for parameter MetricDataQueries.member.1.Id is not matching the expected "
         "pattern ^[a-z][a-zA-Z0-9_]*$."
     )
-    assert "works out no expressions" in refused({"Id": "e", "Expression": "1 + 1"})
+    wrong = lambda text: refused(query, {"Id": "e", "Expression": text})
+    assert wrong("1 + 1") == "Error in expression 'e': it gives a number, and no series."
+    assert wrong("q +") == "Error in expression 'e': it ends too soon."
+    assert wrong("e + q") == "Error in expression 'e': it speaks of itself."
+    assert wrong("nobody") == "Error in expression 'e': there is no nobody."
+    assert "SEARCH is not understood yet" in wrong("SEARCH('{AWS/SQS}', 'Sum', 60)")
+    assert "over one period only" in refused(query, {"Id": "e", "Expression": "q", "Period": 300})
     assert "is not supported" in refused(stat_of("q", namespace, "tm90"))
     other = data_of(cloudwatch, at, query | {"AccountId": "123456789012"})
     assert other["MetricDataResults"][0]["StatusCode"] == "Forbidden"
+
+
+def test_expressions_are_worked_out_over_metrics_and_other_expressions(
+    shared, cloudwatch, namespace
+):
+    """As in the guide on scaling by a queue: the backlog of an instance."""
+    at = now(shared).replace(second=0, microsecond=0)
+    backlog, instances = (1500, 1200, 80), (10, 0, None)
+    for name, values in (("m1", backlog), ("m2", instances)):
+        data = [
+            {"MetricName": name, "Value": value, "Timestamp": at - timedelta(minutes=minutes)}
+            for minutes, value in enumerate(values)
+            if value is not None
+        ]
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    stat = lambda name: {
+        "Metric": {"Namespace": namespace, "MetricName": name},
+        "Period": 60,
+        "Stat": "Average",
+    }
+    # In whatever order they are asked for.
+    queries = [
+        {"Id": "e2", "Expression": "IF(e1 > 100, 1, 0)", "Label": "Too many"},
+        {"Id": "e1", "Expression": "m1 / m2"},
+        {"Id": "m1", "MetricStat": stat("m1"), "ReturnData": False, "Label": "Backlog"},
+        {"Id": "m2", "MetricStat": stat("m2"), "ReturnData": False},
+        {"Id": "each", "Expression": "FILL(METRICS(), 0)", "Label": "filled"},
+        {"Id": "s", "Expression": "MAX(m1)", "ReturnData": False},
+        {"Id": "top", "Expression": "TIME_SERIES(s)"},
+    ]
+    told = cloudwatch.get_metric_data(
+        MetricDataQueries=queries,
+        StartTime=at - timedelta(minutes=2),
+        EndTime=at + timedelta(minutes=1),
+        ScanBy="TimestampAscending",
+    )["MetricDataResults"]
+    found = [(one["Id"], one["Label"], one["Values"]) for one in told]
+    assert found == [
+        ("e2", "Too many", [1]),
+        ("e1", "e1", [150]),
+        ("each", "filled Backlog", [80, 1200, 1500]),
+        ("each", "filled m2", [0, 0, 10]),
+        ("top", "top", [1500] * 3),
+    ]
+    assert told[1]["Timestamps"] == [at]
+    assert {one["StatusCode"] for one in told} == {"Complete"}
 
 
 def test_accounts_and_regions_have_metrics_of_their_own(shared, namespace):

@@ -41,7 +41,7 @@ impl Scope {
             }
             (_, [one]) => {
                 let value = self.value(one)?;
-                of_one(name, value).ok_or_else(|| unknown(name)).and_then(|it| it.ok_or_else(wrong))
+                of_one(name, value)?.ok_or_else(wrong)
             }
             _ if NAMES.contains(&name) => Err(wrong()),
             _ => Err(unknown(name)),
@@ -158,9 +158,8 @@ fn choose(condition: Value, then: Value, other: Option<Value>) -> Option<Value> 
     Some(Value::Line(Line { label: condition.label, points }))
 }
 
-/// The functions of one value: `None` if there is no such function, `Some(None)` if it is not for
-/// such a value.
-fn of_one(name: &str, value: Value) -> Option<Option<Value>> {
+/// The functions of one value: `None` if the function is not for such a value.
+fn of_one(name: &str, value: Value) -> Result<Option<Value>, BadExpression> {
     let each: Option<fn(f64) -> f64> = match name {
         "ABS" => Some(f64::abs),
         "CEIL" => Some(f64::ceil),
@@ -170,10 +169,10 @@ fn of_one(name: &str, value: Value) -> Option<Option<Value>> {
         _ => None,
     };
     if let Some(each) = each {
-        return Some(by_line(value, |line| line.each(each)));
+        return Ok(by_line(value, |line| line.each(each)));
     }
     if let Some(fold) = folding(name) {
-        return Some(match value {
+        return Ok(match value {
             Value::Number(_) => None,
             Value::Line(line) => {
                 let values: Vec<f64> = line.points.into_values().collect();
@@ -182,7 +181,7 @@ fn of_one(name: &str, value: Value) -> Option<Option<Value>> {
             Value::Lines(lines) => Some(Value::Line(across(name, lines, fold))),
         });
     }
-    Some(match (name, value) {
+    Ok(match (name, value) {
         ("DIFF", value) => by_line(value, |line| steps(line, |_, change| change)),
         ("DIFF_TIME", value) => by_line(value, |line| steps(line, |seconds, _| seconds)),
         ("RATE", value) => by_line(value, |line| steps(line, |seconds, change| change / seconds)),
@@ -205,7 +204,7 @@ fn of_one(name: &str, value: Value) -> Option<Option<Value>> {
         }
         ("METRIC_COUNT" | "FIRST" | "LAST" | "REMOVE_EMPTY", _) => None,
         (name, _) if NAMES.contains(&name) => None,
-        _ => return None,
+        _ => return Err(unknown(name)),
     })
 }
 

@@ -1,5 +1,7 @@
 //! GetMetricData: statistics of many metrics, a list of times and values each.
 
+use std::time::Duration;
+
 use tidemill_api::cloudwatch::{
     GetMetricDataInput, GetMetricDataOutput, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
     StatusCode,
@@ -7,6 +9,7 @@ use tidemill_api::cloudwatch::{
 use tidemill_base::Timestamp;
 use tidemill_wire::Fault;
 
+use super::expressions::{self, Sheet};
 use super::statistic::Statistic;
 use super::{CloudWatch, fault, names, span};
 use crate::context::Context;
@@ -31,12 +34,15 @@ pub(super) fn handle(
     };
     let token = it.next_token.as_deref().filter(|token| !token.is_empty());
     let skip = token.map_or(Some(0), read_token).ok_or_else(fault::bad_token)?;
+    let answers = answers(service, cx, it)?;
     let mut page = Page { skip, left: most, first: skip == 0, results: Vec::new() };
     let mut more = false;
-    for (query, index) in it.metric_data_queries.iter().zip(1..) {
-        let answer = answer(service, cx, it, query, &format!("MetricDataQueries.member.{index}"))?;
-        if query.return_data != Some(false) {
-            more |= page.add(query, answer);
+    for (query, answer) in it.metric_data_queries.iter().zip(answers) {
+        for mut series in answer.into_iter().filter(|_| query.return_data != Some(false)) {
+            if it.scan_by != Some(ScanBy::TimestampAscending) {
+                series.points.reverse();
+            }
+            more |= page.add(query, series);
         }
     }
     Ok(GetMetricDataOutput {
@@ -70,7 +76,7 @@ fn check(it: &GetMetricDataInput) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a query gives.
+/// A series that a query gives.
 struct Series {
     label: String,
     points: Vec<(Timestamp, f64)>,
@@ -78,21 +84,58 @@ struct Series {
     allowed: bool,
 }
 
-fn answer(
+/// What each query gives, in order: the metrics are looked at, then the expressions worked out.
+fn answers(
     service: &CloudWatch,
     cx: &Context<'_>,
     it: &GetMetricDataInput,
-    query: &MetricDataQuery,
+) -> Result<Vec<Vec<Series>>, Fault> {
+    let mut answers = Vec::new();
+    let mut sheet = Sheet::new((it.start_time, it.end_time), service.metrics.now());
+    for (query, index) in it.metric_data_queries.iter().zip(1..) {
+        let place = format!("MetricDataQueries.member.{index}");
+        check_query(query, &place)?;
+        let Some(stat) = &query.metric_stat else {
+            sheet.add_expression(query)?;
+            answers.push(Vec::new());
+            continue;
+        };
+        let (statistic, period) = check_stat(stat, &place)?;
+        let series = look(service, cx, it, (query, stat), (statistic, period), &place)?;
+        sheet.add_metric(&query.id, &series.label, &series.points, period);
+        answers.push(vec![series]);
+    }
+    if sheet.has_expressions() {
+        let worked_out = sheet.work_out()?;
+        for (query, answer) in it.metric_data_queries.iter().zip(&mut answers) {
+            let Some(value) = worked_out.get(&*query.id) else { continue };
+            let label = query.label.as_deref();
+            let lines = expressions::lines(&query.id, label, value);
+            if lines.is_none() && query.return_data != Some(false) {
+                return Err(expressions::wrong(&query.id, "it gives a number, and no series"));
+            }
+            let series = |(label, points)| Series { label, points, allowed: true };
+            *answer = lines.unwrap_or_default().into_iter().map(series).collect();
+        }
+    }
+    Ok(answers)
+}
+
+/// What was measured of a metric, in order of time.
+fn look(
+    service: &CloudWatch,
+    cx: &Context<'_>,
+    it: &GetMetricDataInput,
+    (query, stat): (&MetricDataQuery, &MetricStat),
+    (statistic, period): (Statistic, Duration),
     place: &str,
 ) -> Result<Series, Fault> {
-    let (stat, label) = check_query(query, place)?;
-    let (statistic, period) = check_stat(stat, place)?;
     let (namespace, name) = match (&stat.metric.namespace, &stat.metric.metric_name) {
         (Some(namespace), Some(name)) => (namespace, name),
         (None, _) => return Err(required(&format!("{place}.MetricStat.Metric.Namespace"))),
         (_, None) => return Err(required(&format!("{place}.MetricStat.Metric.MetricName"))),
     };
-    let label = label.unwrap_or(name).to_owned();
+    let label = query.label.as_ref().unwrap_or(name).to_owned();
     let allowed = query.account_id.as_ref().is_none_or(|id| *id == cx.account().to_string());
     if !allowed {
         return Ok(Series { label, points: Vec::new(), allowed });
@@ -102,21 +145,12 @@ fn answer(
     let now = service.metrics.now();
     let range = (span::first(it.start_time, period, now), it.end_time);
     let found = service.metrics.look(|state| state.whole(&key, unit, range, period, now));
-    let mut points: Vec<_> = found
-        .iter()
-        .filter_map(|(start, summary)| Some((*start, statistic.of(summary)?)))
-        .collect();
-    if it.scan_by != Some(ScanBy::TimestampAscending) {
-        points.reverse();
-    }
-    Ok(Series { label, points, allowed })
+    let points = found.iter().filter_map(|(start, summary)| Some((*start, statistic.of(summary)?)));
+    Ok(Series { label, points: points.collect(), allowed })
 }
 
-/// The metric that a query is about, and what it is to be called.
-fn check_query<'a>(
-    query: &'a MetricDataQuery,
-    place: &str,
-) -> Result<(&'a MetricStat, Option<&'a String>), Fault> {
+/// What a query may be: one metric or an expression, and what it is to be called.
+fn check_query(query: &MetricDataQuery, place: &str) -> Result<(), Fault> {
     let id = &query.id;
     let inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(inner) {
@@ -128,11 +162,13 @@ fn check_query<'a>(
     let (expression, stat) = (format!("{place}.Expression"), format!("{place}.MetricStat"));
     match (&query.expression, &query.metric_stat) {
         (Some(_), Some(_)) => return Err(fault::validation(fault::both(&expression, &stat))),
-        (Some(_), None) => {
-            return Err(fault::validation(format!(
-                "The parameter {expression} is not understood yet: Tidemill works out no \
-                 expressions."
-            )));
+        (None, None) => {
+            let either = format!("At least one of the parameters {expression} or {stat}");
+            return Err(fault::validation(format!("{either} must be specified.")));
+        }
+        (Some(_), None) if query.account_id.is_some() => {
+            let account = format!("{place}.AccountId");
+            return Err(fault::validation(fault::both(&account, &expression)));
         }
         (None, Some(_)) if query.period.is_some() => {
             let period = format!("{place}.Period");
@@ -140,20 +176,15 @@ fn check_query<'a>(
         }
         _ => {}
     }
-    let label = query.label.as_ref();
-    if label.is_some_and(|label| label.contains("${")) {
+    if query.label.as_ref().is_some_and(|label| label.contains("${")) {
         return Err(fault::validation(format!(
             "The parameter {place}.Label is not understood yet: Tidemill fills in no labels."
         )));
     }
-    let stat = query.metric_stat.as_ref().ok_or_else(|| {
-        let either = format!("At least one of the parameters {expression} or {stat}");
-        fault::validation(format!("{either} must be specified."))
-    })?;
-    Ok((stat, label))
+    Ok(())
 }
 
-fn check_stat(stat: &MetricStat, place: &str) -> Result<(Statistic, std::time::Duration), Fault> {
+fn check_stat(stat: &MetricStat, place: &str) -> Result<(Statistic, Duration), Fault> {
     let statistic = Statistic::read(&stat.stat).ok_or_else(|| {
         let place = format!("{place}.MetricStat.Stat");
         fault::validation(format!(

@@ -4,6 +4,7 @@ mod action;
 mod alarm;
 mod describe_alarm_history;
 mod describe_alarms;
+mod expressions;
 mod fault;
 mod get_metric_data;
 mod get_metric_statistics;

@@ -1,0 +1,137 @@
+//! The expressions of a request: each worked out after those that it speaks of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tidemill_api::cloudwatch::MetricDataQuery;
+use tidemill_base::Timestamp;
+use tidemill_metric::math::{Expression, Known, Line, Scope, Value};
+use tidemill_wire::Fault;
+
+use super::{fault, span};
+
+/// So many datapoints may be made on the way by the expressions of a request: they take memory.
+const POINTS: usize = 2_000_000;
+/// The period of expressions that speak of no metric, if they name none.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// Metrics, and the expressions that speak of them.
+pub(super) struct Sheet {
+    range: (Timestamp, Timestamp),
+    now: Timestamp,
+    metrics: Vec<Known>,
+    expressions: Vec<Asked>,
+}
+
+struct Asked {
+    id: String,
+    expression: Expression,
+    /// How long a period is, if it was said.
+    period: Option<Duration>,
+}
+
+/// A label, and values in order of time.
+type Labelled = (String, Vec<(Timestamp, f64)>);
+
+impl Sheet {
+    /// An empty one, about this time.
+    pub(super) fn new(range: (Timestamp, Timestamp), now: Timestamp) -> Self {
+        Self { range, now, metrics: Vec::new(), expressions: Vec::new() }
+    }
+
+    /// Adds what was measured of a metric.
+    pub(super) fn add_metric(
+        &mut self,
+        id: &str,
+        label: &str,
+        points: &[(Timestamp, f64)],
+        period: Duration,
+    ) {
+        let points = points.iter().copied().collect();
+        let value = Value::Line(Line { label: label.to_owned(), points });
+        self.metrics.push(Known { id: id.to_owned(), value, period: Some(period) });
+    }
+
+    /// Adds the expression of a query.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(super) fn add_expression(&mut self, query: &MetricDataQuery) -> Result<(), Fault> {
+        let text = query.expression.as_deref().unwrap_or_default();
+        let expression = Expression::read(text).map_err(|error| wrong(&query.id, error))?;
+        let period = |seconds| {
+            span::period(seconds)
+                .ok_or_else(|| wrong(&query.id, fault::bad_value(seconds, "Period")))
+        };
+        let period = query.period.map(period).transpose()?;
+        self.expressions.push(Asked { id: query.id.clone(), expression, period });
+        Ok(())
+    }
+
+    pub(super) fn has_expressions(&self) -> bool {
+        !self.expressions.is_empty()
+    }
+
+    /// Works out every expression: what each gives, by its id.
+    ///
+    /// # Errors
+    /// If one cannot be worked out.
+    pub(super) fn work_out(self) -> Result<BTreeMap<String, Value>, Fault> {
+        let period = self.period()?;
+        let Self { range: (start, until), now, metrics, expressions } = self;
+        let range = (span::first(start, period, now), until);
+        let mut scope = Scope { known: metrics, range, period, left: POINTS };
+        let mut waiting = expressions;
+        let mut worked_out = BTreeMap::new();
+        while !waiting.is_empty() {
+            let ids: Vec<String> = waiting.iter().map(|asked| asked.id.clone()).collect();
+            let waits = |asked: &mut Asked| {
+                asked.expression.speaks_of().iter().any(|id| ids.iter().any(|other| other == id))
+            };
+            let ready: Vec<Asked> = waiting.extract_if(.., |asked| !waits(asked)).collect();
+            if ready.is_empty() {
+                return Err(wrong(&ids[0], "it speaks of itself"));
+            }
+            for Asked { id, expression, .. } in ready {
+                let value = expression.work_out(&mut scope).map_err(|error| wrong(&id, error))?;
+                scope.known.push(Known { id: id.clone(), value: value.clone(), period: None });
+                worked_out.insert(id, value);
+            }
+        }
+        Ok(worked_out)
+    }
+
+    /// The one period of all.
+    fn period(&self) -> Result<Duration, Fault> {
+        let metrics = self.metrics.iter().filter_map(|metric| metric.period);
+        let expressions = self.expressions.iter().filter_map(|asked| asked.period);
+        let mut periods = metrics.chain(expressions);
+        let period = periods.next().unwrap_or(PERIOD);
+        if periods.any(|other| other != period) {
+            let id = &self.expressions[0].id;
+            return Err(wrong(id, "Tidemill works out expressions over one period only"));
+        }
+        Ok(period)
+    }
+}
+
+/// What a value is to the caller: series, each with its label. `None` for a number.
+pub(super) fn lines(id: &str, label: Option<&str>, value: &Value) -> Option<Vec<Labelled>> {
+    let points = |line: &Line| line.points.iter().map(|(at, value)| (*at, *value)).collect();
+    match value {
+        Value::Number(_) => None,
+        Value::Line(line) => Some(vec![(label.unwrap_or(id).to_owned(), points(line))]),
+        Value::Lines(lines) => {
+            let label = |line: &Line| match label {
+                None | Some("") => line.label.clone(),
+                Some(label) => format!("{label} {}", line.label),
+            };
+            Some(lines.iter().map(|line| (label(line), points(line))).collect())
+        }
+    }
+}
+
+/// What is wrong with an expression.
+pub(super) fn wrong(id: &str, why: impl std::fmt::Display) -> Fault {
+    fault::validation(format!("Error in expression '{id}': {why}."))
+}
