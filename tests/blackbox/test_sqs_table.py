@@ -7,7 +7,7 @@ import pytest
 from server import ROOT
 
 
-@pytest.mark.parametrize("name", ["sqs", "cloudwatch"])
+@pytest.mark.parametrize("name", ["sqs", "cloudwatch", "ec2"])
 def test_every_test_that_the_table_names_is_there(name):
     page = (ROOT / "docs" / f"{name}.md").read_text()
     files = (ROOT / "tests" / "blackbox").glob("test_*.py")
@@ -18,7 +18,7 @@ def test_every_test_that_the_table_names_is_there(name):
     assert named - there == set()
 
 
-@pytest.mark.parametrize("name", ["sqs", "cloudwatch"])
+@pytest.mark.parametrize("name", ["sqs", "cloudwatch", "ec2"])
 def test_the_table_has_every_operation(name):
     model = (ROOT / "models" / f"{name}.model").read_text()
     page = (ROOT / "docs" / f"{name}.md").read_text()

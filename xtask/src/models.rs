@@ -61,7 +61,7 @@ impl Source<'_> {
         // Shapes in the model's order, those that the operations reach.
         let mut todo: Vec<String> = needed.shapes.iter().cloned().collect();
         while let Some(name) = todo.pop() {
-            for next in children(&self.new["shapes"][&name]) {
+            for next in self.children(&name) {
                 if needed.shapes.insert(next.to_owned()) {
                     todo.push(next.to_owned());
                 }
@@ -198,11 +198,27 @@ impl Source<'_> {
                 let time = time_format(shape);
                 let secret = if flag(shape, "sensitive") { " secret" } else { "" };
                 put!(out, "\n{kind} {name}{time}{secret}{}\n", limits(shape));
-                for value in shape["enum"].as_array().map_or(&[][..], Vec::as_slice) {
+                let values = shape["enum"].as_array().map_or(&[][..], Vec::as_slice);
+                let open = self.choice.open.contains(&name);
+                for value in if open { &[] } else { values } {
                     put!(out, "  {}\n", value.as_str().unwrap_or_default());
                 }
             }
         }
+    }
+
+    /// The members of a structure that the model keeps.
+    fn members(&self, name: &str) -> impl Iterator<Item = (&String, &Value)> {
+        let members = self.new["shapes"][name]["members"].as_object().into_iter().flatten();
+        members.filter(move |(member, _)| self.choice.keeps(name, member))
+    }
+
+    /// The shapes that the shape `name` refers to.
+    fn children(&self, name: &str) -> Vec<&str> {
+        let shape = &self.new["shapes"][name];
+        let parts = ["member", "key", "value"].into_iter().map(|part| &shape[part]);
+        let members = self.members(name).map(|(_, of)| of);
+        members.chain(parts).filter_map(|of| of["shape"].as_str()).collect()
     }
 
     fn structure(&self, out: &mut String, name: &str) {
@@ -219,7 +235,7 @@ impl Source<'_> {
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        for (member, of) in shape["members"].as_object().into_iter().flatten() {
+        for (member, of) in self.members(name) {
             let mut line = format!("  {member} {}", self.reference(of));
             let checked_here = !self.choice.optional.contains(&(name, member));
             if required.contains(&member.as_str()) && checked_here {
@@ -300,13 +316,6 @@ struct Needed {
 /// The wire's name for a reference, if it has one.
 fn location(of: &Value) -> Option<&str> {
     of["locationName"].as_str()
-}
-
-/// The shapes that `shape` refers to.
-fn children(shape: &Value) -> Vec<&str> {
-    let members = shape["members"].as_object().into_iter().flatten().map(|(_, of)| of);
-    let parts = ["member", "key", "value"].into_iter().map(|part| &shape[part]);
-    members.chain(parts).filter_map(|of| of["shape"].as_str()).collect()
 }
 
 /// A shape without anything of its own is only its kind, which needs no line.

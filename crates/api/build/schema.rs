@@ -231,6 +231,7 @@ pub(crate) fn status_path(status: &str) -> String {
         "404" => "NOT_FOUND",
         "409" => "CONFLICT",
         "410" => "GONE",
+        "412" => "PRECONDITION_FAILED",
         "413" => "PAYLOAD_TOO_LARGE",
         "429" => "TOO_MANY_REQUESTS",
         "500" => "INTERNAL_SERVER_ERROR",

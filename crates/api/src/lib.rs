@@ -71,6 +71,8 @@ macro_rules! apis {
 apis! {
     /// Amazon CloudWatch.
     cloudwatch
+    /// Amazon EC2: its instances.
+    ec2
     /// Amazon SQS.
     sqs
     /// AWS STS.
@@ -79,4 +81,4 @@ apis! {
 
 /// Every API, for [`tidemill_wire::identify`].
 pub static SERVICES: &[&tidemill_wire::Service] =
-    &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE];
+    &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE, &ec2::SERVICE];

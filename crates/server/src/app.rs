@@ -1,13 +1,14 @@
 //! The service as one value: what every request needs, and which paths are whose.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tidemill_base::{Chance, Clock};
+use tidemill_fleet::Fleet;
 use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
 use tidemill_identity::IdentityStore;
 use tidemill_journal::Faults;
 use tidemill_queue::Engine;
-use tidemill_services::{CloudWatch, Sqs};
+use tidemill_services::{CloudWatch, Ec2, Sqs};
 use tidemill_sign::KeyCache;
 
 use crate::crowd::Crowd;
@@ -26,6 +27,11 @@ pub(crate) struct App {
     pub(crate) measured: tidemill_metric::Metrics,
     pub(crate) cloudwatch: CloudWatch,
     pub(crate) minutes: Minutes,
+    /// None where instances are turned off.
+    pub(crate) fleet: Option<Fleet>,
+    pub(crate) ec2: Ec2,
+    /// Where instances find the service, once that is known.
+    pub(crate) endpoint: Arc<OnceLock<String>>,
     pub(crate) identity: IdentityStore,
     pub(crate) keys: KeyCache,
     pub(crate) metrics: Arc<Metrics>,
@@ -46,6 +52,7 @@ impl App {
         engine: Engine,
         identity: IdentityStore,
         measured: tidemill_metric::Metrics,
+        (fleet, endpoint): (Option<Fleet>, Arc<OnceLock<String>>),
     ) -> Self {
         let crowd = Crowd::new(settings.max_connections);
         let budget = Budget::new(settings.request_memory);
@@ -55,6 +62,7 @@ impl App {
         let sqs = Sqs::new(engine.clone());
         let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
         let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone());
+        let ec2 = Ec2::new(fleet.clone(), engine.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
         let faults = None;
         Self {
@@ -66,6 +74,9 @@ impl App {
             measured,
             cloudwatch,
             minutes,
+            fleet,
+            ec2,
+            endpoint,
             identity,
             keys,
             metrics,

@@ -25,6 +25,7 @@ pub(crate) struct Cli {
 
 /// What to do.
 #[derive(Subcommand, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum Command {
     /// Run the service
     ///
@@ -82,6 +83,16 @@ pub(crate) enum Command {
     /// The credentials are those of the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
     /// AWS_SESSION_TOKEN. An endpoint of AWS bills each request.
     Bench(Bench),
+    /// List the instances, and what each of their units does
+    Ps(Ps),
+    /// Show what an instance's programs print
+    ///
+    /// The times are UTC. What the instance says of itself, as that a program was started again, is
+    /// shown too, by `instance` or by the unit that it is about.
+    Logs(Logs),
+    /// Run an instance: what the service starts for each
+    #[command(hide = true)]
+    Shim(Shim),
 }
 
 #[derive(Args, Debug)]
@@ -237,6 +248,52 @@ pub(crate) struct Purge {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ps {
+    /// Also those that are stopped or terminated
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    /// The instance: its id, or its tag `Name`
+    pub(crate) instance: String,
+    /// Go on as more is printed, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only what was printed so long ago at most, as in 10m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) since: Option<Duration>,
+    /// Only what was printed in this start of the instance: 1 is its first, 0 its last
+    #[arg(long, short, value_name = "N")]
+    pub(crate) boot: Option<u32>,
+    /// Only the last lines, so many of them, at most 5000
+    #[arg(long, short = 'n', value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub(crate) lines: Option<u16>,
+    /// Only what programs printed, as they did
+    #[arg(long)]
+    pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Shim {
+    /// The instance's folder
+    #[arg(value_name = "DIR", required_unless_present = "exec")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Become a program of the instance, as the shim says
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) exec: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -8,9 +8,19 @@ use tidemill_http::{Answer, Request};
 use tracing::info;
 
 use crate::app::App;
-use crate::{faults, metrics, peek, verify};
+use crate::{faults, instances, metrics, peek, verify};
 
 const JSON: &str = "application/json";
+
+/// What is under `/_tidemill/`.
+const PATHS: [&str; 6] = [
+    "/_tidemill/clock",
+    "/_tidemill/reset",
+    "/_tidemill/peek",
+    "/_tidemill/faults",
+    "/_tidemill/instances",
+    "/_tidemill/logs",
+];
 
 /// Answers with `answer` whoever only looks, and nobody else.
 pub(crate) fn looked_at(request: &Request<'_>, answer: impl FnOnce() -> Answer) -> Answer {
@@ -65,8 +75,7 @@ pub(crate) async fn answer(app: &App, request: &Request<'_>) -> Answer {
 
 async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
     let path = request.path;
-    let known = ["/_tidemill/clock", "/_tidemill/reset", "/_tidemill/peek", "/_tidemill/faults"];
-    if !known.contains(&path) {
+    if !PATHS.contains(&path) {
         return Err(Refused(StatusCode::NOT_FOUND, format!("there is nothing at {path}")));
     }
     if *request.method != Method::POST {
@@ -92,11 +101,17 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
         "/_tidemill/clock" => clock(app, body).await,
         "/_tidemill/reset" => reset(app).await,
         "/_tidemill/faults" => faults(app, body),
+        "/_tidemill/instances" => instances::list(app, &principal, &parse(body)?).map_err(bad),
+        "/_tidemill/logs" => instances::lines(app, &principal, parse(body)?).await.map_err(bad),
         _ => {
             let asked = parse(body)?;
-            peek::peek(app, &principal, &asked).map_err(|why| Refused(StatusCode::BAD_REQUEST, why))
+            peek::peek(app, &principal, &asked).map_err(bad)
         }
     }
+}
+
+fn bad(why: String) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, why)
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
@@ -146,6 +161,10 @@ async fn reset(app: &App) -> Result<Value, Refused> {
         .clear()
         .await
         .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    if let Some(fleet) = &app.fleet {
+        let cleared = fleet.clear().await;
+        cleared.map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    }
     info!("emptied by request");
     Ok(json!({}))
 }

@@ -4,10 +4,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use tidemill_base::{ByteSize, Chance, Clock};
+use tidemill_fleet::process::ProcessDriver;
+use tidemill_fleet::{Environment, Fleet};
 use tidemill_identity::IdentityStore;
 use tidemill_journal::{Faults, FaultyDriver, FileDriver, Options};
 use tidemill_metric::Metrics;
 use tidemill_queue::{Config, Engine};
+
+use crate::settings::Instances;
 
 /// The journal of what belongs to the whole service: identities and settings.
 const SYSTEM: &str = "system";
@@ -17,8 +21,11 @@ const SHARD: &str = "shard-0000";
 /// The journal of what was measured.
 const METRICS: &str = "metrics";
 
+/// The journal of instances and launch templates.
+const FLEET: &str = "fleet";
+
 /// The journals of a data folder, by what they hold.
-pub(crate) const JOURNALS: [&str; 3] = [SYSTEM, SHARD, METRICS];
+pub(crate) const JOURNALS: [&str; 4] = [SYSTEM, SHARD, METRICS, FLEET];
 
 /// Opens the identities that the folder holds.
 pub(crate) fn open_identity(
@@ -58,4 +65,21 @@ pub(crate) fn open_metrics(
     let options = Options { recent: ByteSize::kib(64), ..options };
     Metrics::open(driver, options, clock.clone(), limit)
         .with_context(|| format!("cannot open {}", folder.join(METRICS).display()))
+}
+
+/// Opens the instances that the folder holds, and the place where they run.
+pub(crate) fn open_fleet(
+    folder: &Path,
+    options: Options,
+    (clock, chance): (Clock, Chance),
+    instances: &Instances,
+    environment: Environment,
+) -> anyhow::Result<Fleet> {
+    let Instances { dir, user, as_root, most, .. } = instances;
+    let driver = ProcessDriver::open(dir, Some(user.clone()), *as_root)?;
+    let options = Options { recent: ByteSize::kib(64), ..options };
+    let journal = FileDriver::new(folder.join(FLEET));
+    let fleet =
+        Fleet::open(journal, options, (clock, chance), Box::new(driver), environment, *most);
+    fleet.with_context(|| format!("cannot open {}", folder.join(FLEET).display()))
 }

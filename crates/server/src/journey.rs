@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, StatusCode};
-use tidemill_api::{SERVICES, cloudwatch, sqs, sts};
+use tidemill_api::{SERVICES, cloudwatch, ec2, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_http::{Answer, Request, Untaken};
 use tidemill_services::Context;
@@ -98,6 +98,11 @@ async fn handle(
         "cloudwatch" => {
             let request = cloudwatch::Request::decode(call, head, body)?;
             Ok(app.cloudwatch.handle(cx, request).await?.encode(call, id))
+        }
+        "ec2" => {
+            let request = ec2::Request::decode(call, head, body)?;
+            // It is seldom called, and large: not everybody's journey has to carry it.
+            Ok(Box::pin(app.ec2.handle(cx, request)).await?.encode(call, id))
         }
         "sts" => {
             let request = sts::Request::decode(call, head, body)?;

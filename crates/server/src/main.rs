@@ -14,15 +14,19 @@ mod data;
 mod faults;
 mod host;
 mod init;
+mod instances;
 mod journey;
 mod listen;
 mod logs;
 mod metrics;
 mod minutes;
 mod peek;
+mod ps;
 mod redrive;
 mod serve;
 mod settings;
+mod shim;
+mod tail;
 mod tls;
 mod tools;
 mod verify;
@@ -54,6 +58,9 @@ fn main() -> ExitCode {
         Command::Redrive(redrive) => redrive::run(&redrive),
         Command::Purge(purge) => tools::purge(&purge),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Ps(ps) => ps::run(&ps),
+        Command::Logs(logs) => tail::run(&logs),
+        Command::Shim(shim) => return shim::run(&shim),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

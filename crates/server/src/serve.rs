@@ -1,6 +1,8 @@
 //! `tidemill serve`: from settings to a running service, and down again in good order.
 
-use std::sync::Arc;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
 use tidemill_base::{Chance, Clock, Timestamp};
@@ -14,7 +16,7 @@ use tracing::{error, info};
 use crate::app::App;
 use crate::settings::{ClockKind, Settings};
 use crate::workers::Workers;
-use crate::{data, listen, logs, tls};
+use crate::{data, instances, listen, logs, tls};
 
 /// Runs the service until it is told to stop.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
@@ -44,16 +46,31 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         "serving; point clients here with AWS_ENDPOINT_URL={scheme}://{address}",
     );
+    let found = reached(settings, address);
+    app.endpoint.set(found).expect("the service is started once");
     let timer = tokio::spawn(app.engine.clone().run());
+    let fleet = app.fleet.clone();
+    let keeper = tokio::spawn(async move {
+        match fleet {
+            Some(fleet) => fleet.run().await,
+            None => pending().await,
+        }
+    });
     let minutes = tokio::spawn({
         let door = Arc::clone(&door);
         async move { door.handler.minutes.run().await }
     });
-    let stop = until_told(timer, minutes);
+    let stop = until_told(timer, minutes, keeper);
     let mut failed = None;
     let stop = async { failed = stop.await.err() };
     listen::serve(Arc::clone(&door), &workers, listener, tls, stop).await;
     app.engine.shut_down().await.context("the last checkpoint")?;
+    if let Some(fleet) = &app.fleet {
+        if settings.instances.as_ref().is_some_and(|instances| instances.stop) {
+            fleet.stop_all().await;
+        }
+        fleet.close().context("closing the instances' journal")?;
+    }
     app.measured.close().context("closing the metrics' journal")?;
     app.identity.close().context("closing the identities' journal")?;
     match failed {
@@ -87,6 +104,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     let started = clock.monotonic();
     let measured = data::open_metrics(folder, options.clone(), &clock, settings.metrics_memory)?;
     let faults = settings.allow_faults.then(Faults::none);
+    let fleet_options = options.clone();
     let config = Config {
         journal: options,
         clock: clock.clone(),
@@ -95,13 +113,30 @@ fn open(settings: Settings) -> anyhow::Result<App> {
         patience: settings.disk_patience,
     };
     let engine = data::open_engine(folder, config, faults.as_ref())?;
+    let endpoint = Arc::new(OnceLock::new());
+    let open = !identity.has_credentials();
+    let fleet = settings.instances.as_ref().map(|instances| {
+        let environment = instances::environment(Arc::clone(&endpoint), open);
+        data::open_fleet(
+            folder,
+            fleet_options,
+            (clock.clone(), chance.clone()),
+            instances,
+            environment,
+        )
+    });
+    let fleet = (fleet.transpose()?, endpoint);
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
-    Ok(App { faults, ..App::new(settings, clock, chance, engine, identity, measured) })
+    Ok(App { faults, ..App::new(settings, clock, chance, engine, identity, measured, fleet) })
 }
 
 /// Waits for the signal to stop. A background task that ends by itself stops the service too,
 /// with an error: half a service is worse than none.
-async fn until_told(timer: JoinHandle<()>, minutes: JoinHandle<()>) -> anyhow::Result<()> {
+async fn until_told(
+    timer: JoinHandle<()>,
+    minutes: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     tokio::select! {
@@ -115,8 +150,27 @@ async fn until_told(timer: JoinHandle<()>, minutes: JoinHandle<()>) -> anyhow::R
             error!(?ended, "what is done each minute ended by itself");
             bail!("a background task ended by itself: {ended:?}");
         }
+        ended = keeper => {
+            error!(?ended, "the keeper of the instances ended by itself");
+            bail!("a background task ended by itself: {ended:?}");
+        }
     }
     Ok(())
+}
+
+/// Where processes of this machine reach the service.
+fn reached(settings: &Settings, address: SocketAddr) -> String {
+    if let Some((scheme, host)) = &settings.public_url {
+        return format!("{scheme}://{host}");
+    }
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        let loopback =
+            if address.is_ipv6() { [0, 0, 0, 0, 0, 0, 0, 1].into() } else { [127, 0, 0, 1].into() };
+        address.set_ip(loopback);
+    }
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 /// The time, for those who run no service.

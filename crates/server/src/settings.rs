@@ -152,6 +152,37 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "span_text")]
     pub(crate) disk_patience: Option<Duration>,
 
+    /// Run instances of EC2, as processes of this machine; without it EC2 answers that they are
+    /// turned off [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          env = "TIDEMILL_INSTANCES")]
+    pub(crate) instances: Option<bool>,
+
+    /// Folder that holds the instances: what they run, their logs, their homes
+    /// [default: `instances` in the data folder]
+    #[arg(long, value_name = "DIR", env = "TIDEMILL_INSTANCES_DIR")]
+    pub(crate) instances_dir: Option<PathBuf>,
+
+    /// User that instances run as where their units name none; only root can run them as another
+    /// [default: nobody]
+    #[arg(long, value_name = "USER", env = "TIDEMILL_INSTANCES_USER")]
+    pub(crate) instances_user: Option<String>,
+
+    /// Allow units to name root as their user [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          env = "TIDEMILL_INSTANCES_AS_ROOT")]
+    pub(crate) instances_as_root: Option<bool>,
+
+    /// Most instances at once [default: 100]
+    #[arg(long, value_name = "N", env = "TIDEMILL_MAX_INSTANCES")]
+    pub(crate) max_instances: Option<usize>,
+
+    /// Stop the instances when the service stops, and start them again when it starts; otherwise
+    /// they go on without it [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          env = "TIDEMILL_STOP_INSTANCES")]
+    pub(crate) stop_instances: Option<bool>,
+
     /// What is logged: error, warn, info, debug or trace, also by part, as in
     /// `info,tidemill_journal=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "TIDEMILL_LOG")]
@@ -191,7 +222,8 @@ impl Given {
         first_given!(self, file: listen, data_dir, account, sync, tls_cert, tls_key, public_url,
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads, recent_bodies,
-            metrics_memory, disk_reserve, disk_patience, log, log_format, clock, allow_reset,
+            metrics_memory, disk_reserve, disk_patience, instances, instances_dir, instances_user,
+            instances_as_root, max_instances, stop_instances, log, log_format, clock, allow_reset,
             allow_faults)
     }
 
@@ -208,6 +240,17 @@ impl Given {
 pub(crate) struct TlsFiles {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
+}
+
+/// How instances are run.
+#[derive(Clone, Debug)]
+pub(crate) struct Instances {
+    pub(crate) dir: PathBuf,
+    pub(crate) user: String,
+    pub(crate) as_root: bool,
+    pub(crate) most: usize,
+    /// Whether they stop when the service does.
+    pub(crate) stop: bool,
 }
 
 /// What the service goes by.
@@ -236,6 +279,8 @@ pub(crate) struct Settings {
     pub(crate) metrics_memory: ByteSize,
     pub(crate) disk_reserve: ByteSize,
     pub(crate) disk_patience: Duration,
+    /// None: there are no instances.
+    pub(crate) instances: Option<Instances>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     pub(crate) clock: ClockKind,
@@ -257,9 +302,17 @@ impl Settings {
             (None, None) => None,
             _ => bail!("tls-cert and tls-key go together: give both, or neither"),
         };
+        let data_dir = given.data_dir.unwrap_or_else(|| DATA_DIR.into());
+        let instances = Instances {
+            dir: given.instances_dir.unwrap_or_else(|| data_dir.join("instances")),
+            user: given.instances_user.unwrap_or_else(|| "nobody".to_owned()),
+            as_root: given.instances_as_root.unwrap_or(false),
+            most: given.max_instances.unwrap_or(100),
+            stop: given.stop_instances.unwrap_or(false),
+        };
         let settings = Self {
             listen: given.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4566))),
-            data_dir: given.data_dir.unwrap_or_else(|| DATA_DIR.into()),
+            data_dir,
             account: given.account.unwrap_or(AccountId::DEFAULT),
             sync: given.sync.unwrap_or(SyncMode::Durable),
             tls,
@@ -278,6 +331,7 @@ impl Settings {
             recent_bodies: given.recent_bodies.unwrap_or(ByteSize::mib(16)),
             disk_reserve: given.disk_reserve.unwrap_or(ByteSize::mib(256)),
             disk_patience: given.disk_patience.unwrap_or(Duration::from_secs(5)),
+            instances: Some(instances).filter(|_| given.instances.unwrap_or(true)),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             log_format: given.log_format.unwrap_or(LogFormat::Auto),
             clock: given.clock.unwrap_or(ClockKind::System),

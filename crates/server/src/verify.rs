@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::{AUTHORIZATION, ORIGIN};
 use tidemill_identity::account_named_by;
 use tidemill_services::Principal;
 use tidemill_sign::{Credential, Presented, Rejection, Request, Window};
@@ -17,6 +18,10 @@ pub(crate) fn principal(
     claimed: Option<&Credential>,
 ) -> Result<Principal, Fault> {
     if !app.identity.has_credentials() {
+        if call.service.name == "ec2" && may_be_a_page(request) {
+            let message = "sign the request, with any key: what runs programs is not for browsers";
+            return Err(Fault::new(&fault::MISSING_TOKEN, message));
+        }
         return Ok(anyone(app, claimed));
     }
     let service = Some(call.service.signing_name);
@@ -31,6 +36,13 @@ pub(crate) fn principal(
         )),
         Err(Unverified::Rejected(rejection)) => Err(refusal(&rejection)),
     }
+}
+
+/// Whether a page in a browser may have sent a request by itself, to a service on the machine of
+/// whoever looks at it: such a page can send a form, or have a picture fetched, but it cannot sign
+/// in a header without asking first, and where it sends it says where it comes from.
+fn may_be_a_page(request: &Request<'_>) -> bool {
+    request.headers.get(AUTHORIZATION).is_none() || request.headers.get(ORIGIN).is_some()
 }
 
 /// Why nobody can be said to have signed a request.

@@ -21,13 +21,18 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-queue", 2, &["base", "journal"]),
     ("tidemill-identity", 2, &["base", "journal", "sign"]),
     ("tidemill-metric", 2, &["base", "journal"]),
-    ("tidemill-services", 3, &["api", "base", "identity", "metric", "queue", "sign", "wire"]),
+    ("tidemill-fleet", 2, &["base", "journal"]),
+    (
+        "tidemill-services",
+        3,
+        &["api", "base", "fleet", "identity", "metric", "queue", "sign", "wire"],
+    ),
     (
         "tidemill",
         4,
         &[
-            "api", "base", "http", "identity", "journal", "metric", "queue", "services", "sign",
-            "wire",
+            "api", "base", "fleet", "http", "identity", "journal", "metric", "queue", "services",
+            "sign", "wire",
         ],
     ),
     ("tidemill-bench", 4, &[]),
@@ -42,6 +47,10 @@ const LIBRARIES: &str = "docs/decisions/0002-libraries.md";
 /// The files outside the journal that read a file, none of them in the data directory.
 const READS_FILES: &[&str] =
     &["crates/server/src/settings.rs", "crates/server/src/tls.rs", "crates/server/src/tools.rs"];
+
+/// What touches the files of instances, which are another's memory than the journal's: what they
+/// run and print stays on the machine that they run on (docs/decisions/0009).
+const INSTANCES: &str = "crates/fleet/src/process/";
 
 /// Services by name. EC2 is not among them: one of the protocols is called after it.
 const SERVICES: &[&str] =
@@ -303,6 +312,7 @@ fn only_the_journal_touches_files() {
         file.path.starts_with("crates/")
             && file.path.contains("/src/")
             && !file.path.starts_with("crates/journal/")
+            && !file.path.starts_with(INSTANCES)
             && !READS_FILES.contains(&file.path.as_str())
             && !is_test(&file.path)
     });

@@ -5,9 +5,11 @@
 
 pub mod cloudwatch;
 mod context;
+pub mod ec2;
 pub mod sqs;
 pub mod sts;
 
 pub use cloudwatch::{CloudWatch, QueueMinutes};
 pub use context::{BaseUrl, Context, Principal};
+pub use ec2::Ec2;
 pub use sqs::Sqs;

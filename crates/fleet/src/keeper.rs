@@ -1,0 +1,256 @@
+//! Keeps instances as they are to be: looks at each, decides, acts, and writes down what changed.
+
+mod decide;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tidemill_journal::CommitError;
+use tracing::{info, warn};
+
+use self::decide::{Act, Known, decide, failed};
+use crate::driver::{Sight, Stop};
+use crate::engine::Inner;
+use crate::id::InstanceId;
+use crate::instance::{Instance, Reason};
+use crate::kind::{Kind, USUAL};
+use crate::process::{Plan, Status};
+use crate::record::{Event, Moved};
+use crate::state::State;
+
+/// How often to look while an instance is on its way to another state.
+const SOON: Duration = Duration::from_millis(50);
+/// How often to look otherwise.
+const LATER: Duration = Duration::from_secs(1);
+/// How long to wait before starting again what did not stay.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The keeper's own memory: what need not survive it.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// When each instance was started last, as the clock counts.
+    started: HashMap<InstanceId, Duration>,
+}
+
+/// One instance, as the keeper looks at it.
+struct Look {
+    id: InstanceId,
+    known: Known,
+}
+
+/// What is to be written down: of which instance, if it still is so, and what.
+type Change = (InstanceId, Known, Act);
+
+impl Inner {
+    /// Keeps instances; never returns.
+    pub(crate) async fn keep(self: Arc<Self>) {
+        let mut memory = Memory::default();
+        loop {
+            let passing = self.pass(&mut memory).await;
+            let pause = if passing { SOON } else { LATER };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
+    /// Looks at every instance once. Says whether any is on its way.
+    async fn pass(self: &Arc<Self>, memory: &mut Memory) -> bool {
+        let now = self.clock.now();
+        let looks: Vec<Look> = self.ledger.read(|state| {
+            let look = |instance: &Instance| {
+                let Instance { id, phase, boot, abrupt, since, .. } = *instance;
+                Look { id, known: Known { phase, boot, abrupt, lasted: now.since(since) } }
+            };
+            state.instances().map(look).collect()
+        });
+        let (inner, mut taken) = (Arc::clone(self), std::mem::take(memory));
+        let seen = tokio::task::spawn_blocking(move || {
+            let changes = inner.look_at_all(&looks, &mut taken);
+            (changes, taken)
+        });
+        let (changes, back) = match seen.await {
+            Ok(seen) => seen,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return false,
+            },
+        };
+        *memory = back;
+        let mut passing =
+            self.ledger.read(|state| state.instances().any(|instance| instance.phase.is_passing()));
+        for change in changes {
+            passing |= !matches!(change.2, Act::Forget);
+            self.write_down(change).await;
+        }
+        passing
+    }
+
+    /// Looks at instances and acts; gives what is to be written down.
+    fn look_at_all(&self, looks: &[Look], memory: &mut Memory) -> Vec<Change> {
+        let mut statuses = HashMap::new();
+        let mut changes = Vec::new();
+        for Look { id, known } in looks {
+            if self.closing.load(Ordering::Acquire) {
+                return Vec::new();
+            }
+            let sight = self.driver.look(*id);
+            let act = self.act(*id, *known, decide(*known, &sight), memory);
+            if let Sight::Up(status) | Sight::Stopping(status) | Sight::Gone(Some(status)) = sight {
+                statuses.insert(*id, status);
+            }
+            if act != Act::Nothing {
+                changes.push((*id, *known, act));
+            }
+        }
+        let known: HashSet<InstanceId> = looks.iter().map(|look| look.id).collect();
+        memory.started.retain(|id, _| known.contains(id));
+        self.clear_strays(&known);
+        *self.statuses.lock().unwrap_or_else(PoisonError::into_inner) = statuses;
+        changes
+    }
+
+    /// Does what needs no writing down; gives back what does.
+    fn act(&self, id: InstanceId, known: Known, act: Act, memory: &mut Memory) -> Act {
+        match act {
+            Act::Start => {
+                let now = self.clock.monotonic();
+                let early = |last: &Duration| now.saturating_sub(*last) < PAUSE;
+                if memory.started.get(&id).is_some_and(early) {
+                    return Act::Nothing;
+                }
+                memory.started.insert(id, now);
+                let Some(plan) =
+                    self.ledger.read(|state| state.instance(id).map(|it| self.plan(it)))
+                else {
+                    return Act::Nothing;
+                };
+                match self.driver.start(id, &plan) {
+                    Ok(()) => Act::Nothing,
+                    Err(error) => {
+                        warn!(instance = %id, %error, "an instance was not started");
+                        failed(known.boot, format!("it could not be started: {error}"))
+                    }
+                }
+            }
+            Act::Stop(how) => {
+                if how == Stop::Forced {
+                    warn!(instance = %id, "an instance does not stop: it is killed");
+                }
+                if let Err(error) = self.driver.stop(id, how) {
+                    warn!(instance = %id, %error, "an instance was not told to stop");
+                }
+                Act::Nothing
+            }
+            Act::Forget => match self.driver.remove(id) {
+                Ok(()) => Act::Forget,
+                Err(error) => {
+                    warn!(instance = %id, %error, "an instance's folder was not removed");
+                    Act::Nothing
+                }
+            },
+            Act::Nothing | Act::Move(..) => act,
+        }
+    }
+
+    /// Stops and removes what runs for instances that nobody knows: they were forgotten with all
+    /// else.
+    fn clear_strays(&self, known: &HashSet<InstanceId>) {
+        for id in self.driver.all() {
+            // One that was launched meanwhile is known by now.
+            if known.contains(&id) || self.ledger.read(|state| state.instance(id).is_some()) {
+                continue;
+            }
+            let cleared = match self.driver.look(id) {
+                Sight::Gone(_) => self.driver.remove(id),
+                _ => self.driver.stop(id, Stop::Abrupt),
+            };
+            if let Err(error) = cleared {
+                warn!(instance = %id, %error, "an instance that nobody knows was not removed");
+            }
+        }
+    }
+
+    fn plan(&self, instance: &Instance) -> Plan {
+        let kind = instance.recipe.kind.as_deref().and_then(Kind::find);
+        let kind = kind.or_else(|| Kind::find(USUAL)).expect("the usual type is there");
+        Plan {
+            id: instance.id.to_string(),
+            boot: instance.boot,
+            user_data: instance.recipe.user_data.clone().unwrap_or_default(),
+            environment: (self.environment)(instance),
+            memory: kind.memory.as_u64(),
+            processes: kind.processes(),
+            user: None,
+            allow_root: false,
+            mark: instance.mark.clone(),
+        }
+    }
+
+    async fn write_down(&self, (id, before, act): Change) {
+        let at = self.clock.now();
+        let decide = |state: &State| {
+            // Somebody may have asked for something else meanwhile.
+            let same = state
+                .instance(id)
+                .is_some_and(|now| (now.phase, now.boot) == (before.phase, before.boot));
+            let event = match act {
+                Act::Move(phase, boot, reason) if same => {
+                    let kept = state.instance(id).and_then(|now| now.reason.clone());
+                    let reason = reason.or(kept);
+                    if let Some(Reason::Failed(why)) = &reason {
+                        warn!(instance = %id, why, "an instance could not be run");
+                    }
+                    info!(instance = %id, ?phase, boot, "an instance moved on");
+                    let abrupt = false;
+                    Event::Moved(Moved { instance: id, phase, boot, at, reason, abrupt })
+                }
+                Act::Forget if same => Event::Forgotten(id),
+                _ => return Ok::<_, std::convert::Infallible>(Vec::new()),
+            };
+            Ok(vec![event.record()])
+        };
+        match self.ledger.commit(decide).await {
+            Ok(()) => {}
+            Err(CommitError::Refused(never)) => match never {},
+            Err(error) => warn!(instance = %id, %error, "what became of it was not written down"),
+        }
+    }
+
+    /// Asks all that runs to stop, and waits until it has.
+    pub(crate) async fn stop_all(self: &Arc<Self>) {
+        self.closing.store(true, Ordering::Release);
+        loop {
+            let inner = Arc::clone(self);
+            let left = tokio::task::spawn_blocking(move || {
+                let mut left = 0;
+                for id in inner.driver.all() {
+                    if matches!(inner.driver.look(id), Sight::Gone(_)) {
+                        continue;
+                    }
+                    left += 1;
+                    if let Err(error) = inner.driver.stop(id, Stop::Ask) {
+                        warn!(instance = %id, %error, "an instance was not told to stop");
+                    }
+                }
+                left
+            });
+            match left.await {
+                Ok(0) | Err(_) => return,
+                Ok(left) => {
+                    info!(left, "waiting for instances to stop");
+                    tokio::time::sleep(SOON * 4).await;
+                }
+            }
+        }
+    }
+
+    /// How an instance was seen last.
+    pub(crate) fn status(&self, id: InstanceId) -> Option<Status> {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.get(&id).cloned()
+    }
+}

@@ -1,0 +1,217 @@
+//! The driver whose instances are processes: a folder and a shim each.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
+
+use super::folder::Folder;
+use super::logbook::{Cursor, Line, Logbook, Wanted};
+use super::plan::Plan;
+use super::{tree, user};
+use crate::driver::{Driver, Sight, Stop};
+use crate::id::InstanceId;
+use crate::unit::Signal;
+
+/// Instances as processes of this machine.
+#[derive(Debug)]
+pub struct ProcessDriver {
+    folder: PathBuf,
+    user: Option<String>,
+    allow_root: bool,
+    /// The shims that this process has made, to be asked how they ended.
+    shims: Mutex<Vec<Child>>,
+    /// Held as long as this is: nobody else looks after the same instances.
+    _lock: File,
+}
+
+/// Why instances cannot be kept where they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum BadPlace {
+    /// Another process keeps its own there.
+    #[error("another service keeps its instances in {0}")]
+    Taken(PathBuf),
+    /// The disk refuses.
+    #[error("cannot keep instances in {0}: {1}")]
+    Disk(PathBuf, io::Error),
+}
+
+impl ProcessDriver {
+    /// Keeps instances in `folder`, which is made if it is missing. Where we are root, they run as
+    /// `user` unless their units name another; `allow_root` lets those name root.
+    ///
+    /// # Errors
+    /// If the folder is in use, or cannot be made.
+    pub fn open(folder: &Path, user: Option<String>, allow_root: bool) -> Result<Self, BadPlace> {
+        let disk = |error| BadPlace::Disk(folder.to_owned(), error);
+        DirBuilder::new().recursive(true).mode(0o711).create(folder).map_err(disk)?;
+        let folder = fs::canonicalize(folder).map_err(disk)?;
+        let mut lock = File::options();
+        let lock = lock.write(true).create(true).truncate(false).open(folder.join("LOCK"));
+        let lock = lock.map_err(disk)?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(BadPlace::Taken(folder));
+        }
+        // Only root can run programs as others.
+        let user = user.filter(|_| geteuid().is_root());
+        Ok(Self { folder, user, allow_root, shims: Mutex::default(), _lock: lock })
+    }
+
+    /// Checks that whoever instances run as can get to them. Where nobody launches any, it need not
+    /// be so.
+    fn check_user(&self) -> io::Result<()> {
+        let Some(name) = &self.user else { return Ok(()) };
+        let user = user::find(name).ok_or_else(|| {
+            io::Error::other(format!("there is no user {name}: name one with --instances-user"))
+        })?;
+        match closed(&self.folder, user.uid, user.gid) {
+            None => Ok(()),
+            Some(closed) => Err(io::Error::other(format!(
+                "{name} cannot reach {}, since {} is closed to others: name another folder with \
+                 --instances-dir, or another user with --instances-user",
+                self.folder.display(),
+                closed.display()
+            ))),
+        }
+    }
+
+    fn folder(&self, id: InstanceId) -> Folder {
+        Folder::new(self.folder.join(id.to_string()))
+    }
+
+    /// Asks shims that have ended how they did, so that the system forgets them.
+    fn reap(&self) {
+        let mut shims = self.shims.lock().unwrap_or_else(PoisonError::into_inner);
+        shims.retain_mut(|shim| matches!(shim.try_wait(), Ok(None)));
+    }
+}
+
+impl Driver for ProcessDriver {
+    fn start(&self, id: InstanceId, plan: &Plan) -> io::Result<()> {
+        self.check_user()?;
+        let folder = self.folder(id);
+        folder.make()?;
+        if folder.is_locked() {
+            return Ok(());
+        }
+        let (user, allow_root) = (self.user.clone(), self.allow_root);
+        folder.put_plan(&Plan { user, allow_root, ..plan.clone() })?;
+        // Whatever name this program has by now: it is the one that runs.
+        let mut shim = Command::new("/proc/self/exe");
+        let shim = shim
+            .arg0("tidemill")
+            .arg("shim")
+            .arg(folder.path())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(folder.complaints()?)
+            .spawn()?;
+        self.shims.lock().unwrap_or_else(PoisonError::into_inner).push(shim);
+        Ok(())
+    }
+
+    fn look(&self, id: InstanceId) -> Sight {
+        self.reap();
+        let folder = self.folder(id);
+        // In this order: a shim writes its last status before it lets go of the lock.
+        let locked = folder.is_locked();
+        let status = folder.status().ok().flatten();
+        let planned = folder.plan().ok().flatten().map(|plan| plan.boot);
+        match status {
+            status if !locked => Sight::Gone(status),
+            Some(status) if Some(status.boot) != planned => Sight::Starting,
+            Some(status) if status.up => Sight::Up(status),
+            Some(status) => Sight::Stopping(status),
+            None => Sight::Starting,
+        }
+    }
+
+    fn stop(&self, id: InstanceId, how: Stop) -> io::Result<()> {
+        let folder = self.folder(id);
+        match how {
+            Stop::Ask => folder.tell("stop").map(|_| ()),
+            Stop::Abrupt => folder.tell("kill").map(|_| ()),
+            Stop::Forced => {
+                folder.kill_shim();
+                if let Some(plan) = folder.plan()? {
+                    for process in tree::marked(&format!("TIDEMILL_MARK={}", plan.mark)) {
+                        process.signal(Signal::KILL);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn remove(&self, id: InstanceId) -> io::Result<()> {
+        self.folder(id).remove()
+    }
+
+    fn all(&self) -> Vec<InstanceId> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    fn lines(
+        &self,
+        id: InstanceId,
+        cursor: Cursor,
+        wanted: Wanted,
+        most: usize,
+    ) -> io::Result<(Vec<Line>, Cursor)> {
+        Logbook::read(&self.folder(id).log(), cursor, wanted, most)
+    }
+
+    fn last_lines(
+        &self,
+        id: InstanceId,
+        wanted: Wanted,
+        most: usize,
+    ) -> io::Result<(Vec<Line>, Cursor)> {
+        Logbook::last(&self.folder(id).log(), wanted, most)
+    }
+
+    fn end(&self, id: InstanceId) -> io::Result<Cursor> {
+        Logbook::end(&self.folder(id).log())
+    }
+
+    fn tail(&self, id: InstanceId, most: usize) -> io::Result<Vec<u8>> {
+        Logbook::tail(&self.folder(id).log(), most)
+    }
+}
+
+/// The folder on the way to `folder` that a user cannot pass through. What we made is opened to
+/// all who pass.
+fn closed(folder: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
+    let passes = |path: &Path| {
+        let Ok(found) = fs::metadata(path) else { return false };
+        let bit = match (found.uid() == uid, found.gid() == gid) {
+            (true, _) => 0o100,
+            (false, true) => 0o010,
+            (false, false) => 0o001,
+        };
+        uid == 0 || found.mode() & bit != 0
+    };
+    let shut = folder.ancestors().find(|path| !passes(path))?;
+    // The data folder is ours: what is in it is closed by itself.
+    let parent = folder.parent().filter(|parent| *parent == shut && is_ours(parent));
+    if let Some(parent) = parent {
+        let mode = fs::metadata(parent).ok()?.permissions().mode() | 0o011;
+        fs::set_permissions(parent, fs::Permissions::from_mode(mode)).ok()?;
+        return folder.ancestors().find(|path| !passes(path)).map(Path::to_owned);
+    }
+    Some(shut.to_owned())
+}
+
+/// Whether a folder is a data folder: it holds the journals.
+fn is_ours(folder: &Path) -> bool {
+    folder.join("system").is_dir() && folder.join("shard-0000").is_dir()
+}

@@ -1,0 +1,147 @@
+//! The processes of an instance: found by who came of whom, and signalled without ever meeting a
+//! stranger.
+//!
+//! A process is known by its number and by when it started. Before it is signalled, a handle to it
+//! is opened and it is looked at again: if it is still the same, so is whatever the handle reaches.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
+
+use crate::unit::Signal;
+
+/// A process, as it was when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: Pid,
+    pub(super) parent: i32,
+    /// When it started, in ticks since the machine did.
+    pub(super) started: u64,
+    /// Whether it has ended, and waits to be asked how.
+    pub(super) is_zombie: bool,
+    /// What its program is called.
+    pub(super) name: String,
+}
+
+impl Process {
+    /// Looks at a process, if there is one.
+    pub(super) fn look(pid: Pid) -> Option<Self> {
+        let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        // The name is in brackets, and may hold some itself.
+        let (_, rest) = stat.split_once('(')?;
+        let (name, rest) = rest.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        Some(Self {
+            pid,
+            is_zombie: matches!(*fields.first()?, "Z" | "X"),
+            parent: fields.get(1)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+            name: name.to_owned(),
+        })
+    }
+
+    /// This process.
+    pub(super) fn own() -> Option<Self> {
+        Self::look(rustix::process::getpid())
+    }
+
+    /// Sends a signal, unless the process is gone by now. Says whether it was sent.
+    pub(super) fn signal(&self, signal: Signal) -> bool {
+        self.send(signal.raw())
+    }
+
+    fn send(&self, signal: RawSignal) -> bool {
+        let Ok(handle) = pidfd_open(self.pid, PidfdFlags::empty()) else { return false };
+        let now = Self::look(self.pid);
+        if now.is_none_or(|now| now.started != self.started) {
+            return false;
+        }
+        pidfd_send_signal(&handle, signal).is_ok()
+    }
+
+    /// How many bytes of memory it holds; `fairly` shares what several hold among them.
+    pub(super) fn memory(&self, fairly: bool) -> u64 {
+        let pid = self.pid.as_raw_nonzero();
+        if fairly && let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+            let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+            return kilobytes.unwrap_or(0_u64) << 10;
+        }
+        let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        pages.unwrap_or(0) * rustix::param::page_size() as u64
+    }
+
+    /// Whether its environment holds this variable with this value.
+    pub(super) fn is_marked(&self, mark: &str) -> bool {
+        has_variable(&format!("/proc/{}/environ", self.pid.as_raw_nonzero()), mark)
+    }
+}
+
+fn has_variable(environ: &str, mark: &str) -> bool {
+    let Ok(environment) = fs::read(environ) else { return false };
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+}
+
+/// All that came of `root`, without itself, the nearest first. Zombies are left out, but not what
+/// came of them.
+pub(super) fn descendants(root: Pid) -> Vec<Process> {
+    let mut found: Vec<Process> = Vec::new();
+    let mut todo = vec![root];
+    while let Some(parent) = todo.pop() {
+        for pid in children(parent) {
+            let known = |process: &Process| process.pid == pid;
+            if let Some(process) = Process::look(pid)
+                && !found.iter().any(known)
+            {
+                todo.push(pid);
+                found.push(process);
+            }
+        }
+    }
+    found.retain(|process| !process.is_zombie);
+    found
+}
+
+/// The children of a process, by each of its threads.
+fn children(parent: Pid) -> Vec<Pid> {
+    let tasks = format!("/proc/{}/task", parent.as_raw_nonzero());
+    let Ok(tasks) = fs::read_dir(tasks) else { return Vec::new() };
+    let mut found = Vec::new();
+    for task in tasks.flatten() {
+        match fs::read_to_string(task.path().join("children")) {
+            Ok(list) => found.extend(list.split_ascii_whitespace().filter_map(pid)),
+            // A kernel that does not list them: every process says who its parent is.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && task.path().exists() => {
+                return by_parent(parent);
+            }
+            Err(_) => {}
+        }
+    }
+    found
+}
+
+fn by_parent(parent: Pid) -> Vec<Pid> {
+    let parent = parent.as_raw_nonzero().get();
+    all().into_iter().filter(|process| process.parent == parent).map(|one| one.pid).collect()
+}
+
+/// Every process of the machine that carries `mark` in its environment: what an earlier shim left
+/// behind that did not get to clear up.
+pub(super) fn marked(mark: &str) -> Vec<Process> {
+    let own = rustix::process::getpid();
+    let found = all().into_iter().filter(|one| one.pid != own && !one.is_zombie);
+    found.filter(|one| one.is_marked(mark)).collect()
+}
+
+fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir(Path::new("/proc")) else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| pid(entry.file_name().to_str()?));
+    pids.filter_map(Process::look).collect()
+}
+
+fn pid(text: &str) -> Option<Pid> {
+    text.parse().ok().and_then(Pid::from_raw)
+}

@@ -1,0 +1,89 @@
+//! DescribeLaunchTemplateVersions: versions of one template, or the newest or default of all.
+
+use tidemill_api::ec2::{
+    DescribeLaunchTemplateVersionsRequest, DescribeLaunchTemplateVersionsResult,
+};
+use tidemill_fleet::{Profile, Template, Version, Which};
+use tidemill_wire::Fault;
+
+use super::filter::{self, Values};
+use super::page::page;
+use super::{Call, fault, ids, template};
+
+pub(super) fn handle(
+    call: &Call<'_>,
+    it: &DescribeLaunchTemplateVersionsRequest,
+) -> Result<DescribeLaunchTemplateVersionsResult, Fault> {
+    let name = it.launch_template_name.as_ref().map(AsRef::as_ref);
+    let id = it.launch_template_id.as_deref();
+    let versions = it.versions.iter().flatten().map(|text| ids::version(text));
+    let versions: Vec<Which> = versions.collect::<Result<_, _>>()?;
+    let templates: Vec<Template> = if id.is_none() && name.is_none() {
+        let special = |which: &Which| !matches!(which, Which::Number(_));
+        if versions.is_empty() || !versions.iter().all(special) {
+            return Err(fault::missing(
+                "Without a launch template, only the versions $Latest and $Default can be \
+                 described.",
+            ));
+        }
+        call.fleet.look(|state| state.templates_of(&call.owner).cloned().collect())
+    } else {
+        let of = ids::template_of(id, name)?;
+        let found = call.fleet.look(|state| state.find_template(&call.owner, &of).cloned());
+        vec![found.map_err(fault::refused)?]
+    };
+    let bound = |text: Option<&str>, usual: u64| match text {
+        None => Ok(usual),
+        Some(text) => {
+            text.parse().map_err(|_| fault::invalid(format!("'{text}' is no number of a version.")))
+        }
+    };
+    let least = bound(it.min_version.as_deref(), 0)?;
+    let most = bound(it.max_version.as_deref(), u64::MAX)?;
+    let mut passed = Vec::new();
+    for found in &templates {
+        for version in chosen(found, &versions)? {
+            let number = version.number;
+            let within = (least..=most).contains(&number);
+            if within && filter::passes(it.filters.as_deref(), |name| values(found, version, name))?
+            {
+                // The newest first, as on AWS.
+                let key = format!("{}{:020}", found.id, u64::MAX - number);
+                passed.push((key, template::version(found, version)));
+            }
+        }
+    }
+    passed.sort_by(|one, other| one.0.cmp(&other.0));
+    passed.dedup_by(|one, other| one.0 == other.0);
+    let limit = (it.max_results, 1, 200);
+    let (versions, next_token) = page(passed, it.next_token.as_deref(), limit)?;
+    Ok(DescribeLaunchTemplateVersionsResult {
+        launch_template_versions: Some(versions),
+        next_token,
+    })
+}
+
+fn chosen<'a>(template: &'a Template, versions: &[Which]) -> Result<Vec<&'a Version>, Fault> {
+    if versions.is_empty() {
+        return Ok(template.versions.values().collect());
+    }
+    let find = |version: &Which| {
+        let missing =
+            tidemill_fleet::Refusal::NoVersion { template: template.id, version: *version };
+        template.version(*version).ok_or_else(|| fault::refused(missing))
+    };
+    versions.iter().map(find).collect()
+}
+
+fn values(template: &Template, version: &Version, name: &str) -> Values {
+    let recipe = &version.recipe;
+    match name {
+        "image-id" => filter::maybe(recipe.image.as_ref()),
+        "instance-type" => filter::maybe(recipe.kind.as_ref()),
+        "is-default-version" => filter::one(version.number == template.default),
+        "ebs-optimized" => filter::maybe(recipe.ebs_optimized),
+        "iam-instance-profile" => filter::maybe(recipe.profile.as_ref().map(Profile::name)),
+        "http-tokens" => filter::maybe(recipe.metadata.as_ref().and_then(|it| it.tokens.as_ref())),
+        _ => None,
+    }
+}

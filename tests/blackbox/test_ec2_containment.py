@@ -1,0 +1,187 @@
+"""Programs that misbehave: they are contained and told of, and nobody else is harmed."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from fleet import mill, unit  # noqa: F401 (mill is a fixture)
+from server import until
+
+
+@pytest.fixture
+def bystander():
+    """A process that is not ours: it must never be signalled."""
+    process = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    yield process
+    assert process.poll() is None, "a stranger was signalled"
+    process.kill()
+    process.wait()
+
+
+def test_a_program_that_ignores_sigterm_is_killed_after_its_time(mill, bystander):
+    mill.start()
+    program = "/bin/sh -c 'trap \"\" TERM; echo ready; while :; do sleep 0.1; done'"
+    instance = mill.run(unit(program, "TimeoutStopSec=1"))
+    mill.until_log(instance, "ready")
+    mill.ec2.stop_instances(InstanceIds=[instance])
+    mill.until_state(instance, "stopped")
+    assert mill.processes(instance) == []
+    assert "it did not end within 1s: killed" in mill.logged(instance)
+
+
+def test_a_stop_without_a_shutdown_asks_nobody(mill):
+    mill.start()
+    program = "/bin/sh -c 'trap \"\" TERM; echo ready; while :; do sleep 0.1; done'"
+    instance = mill.run(unit(program, "TimeoutStopSec=1h"))
+    mill.until_log(instance, "ready")
+    mill.ec2.stop_instances(InstanceIds=[instance])
+    assert mill.state(instance) == "stopping"
+    mill.ec2.stop_instances(InstanceIds=[instance], Force=True)
+    mill.until_state(instance, "stopped")
+    assert mill.processes(instance) == []
+
+
+def test_a_program_that_floods_its_log_fills_no_disk(mill):
+    mill.start()
+    instance = mill.run("#!/bin/sh\necho first\nexec yes 'all work and no play'\n")
+
+    def size():
+        # A file may go while it is looked at.
+        total = 0
+        for file in (mill.place / instance / "log").glob("*"):
+            try:
+                total += file.stat().st_size
+            except FileNotFoundError:
+                continue
+        return total
+
+    until(lambda: "first" not in mill.logged(instance, "-n", "1"), "it prints")
+    until(lambda: size() > 12 << 20, "the log is full", patience=60)
+    assert size() <= 17 << 20
+    # The first lines have gone, the last are there.
+    assert mill.logged(instance, "--raw", "-n", "3") == "all work and no play\n" * 3
+
+
+def test_a_program_that_eats_memory_is_killed(mill, bystander):
+    mill.start()
+    eater = "held = []\nwhile True: held.append(bytearray(b'x' * (16 << 20)))\n"
+    script = f"#!{sys.executable}\n{eater}" if os.geteuid() else None
+    # What tests run with may be out of reach of nobody; the system's own is not.
+    script = script or f"#!/usr/bin/env python3\n{eater}"
+    instance = mill.run(script, InstanceType="t3.nano")
+    log = until(
+        lambda: any(
+            word in (log := mill.logged(instance)) for word in ("out of memory", "MemoryError")
+        )
+        and log,
+        "it has had enough",
+    )
+    assert "of" in log
+    until(lambda: mill.processes(instance) == [], "it is gone")
+    assert mill.state(instance) == "running"
+
+
+def test_processes_beyond_the_limit_are_killed_all(mill, bystander):
+    mill.start()
+    # One processor: 512 processes.
+    script = "#!/bin/sh\ni=0; while [ $i -lt 600 ]; do sleep 1000 & i=$((i+1)); done\nwait\n"
+    instance = mill.run(script, InstanceType="t2.nano")
+    mill.until_log(instance, "where there may be 512: all were killed")
+    until(lambda: mill.processes(instance) == [], "all are gone")
+    assert mill.state(instance) == "running"
+
+
+def test_a_shim_that_is_killed_takes_its_programs_along_and_the_instance_starts_again(
+    mill, bystander
+):
+    mill.start()
+    instance = mill.run("#!/bin/sh\necho ready\nsetsid sleep 1001 &\nexec sleep 1000\n")
+    mill.until_log(instance, "ready")
+    until(lambda: len(mill.processes(instance)) == 2, "both run")
+    before = {pid for pid, _ in mill.processes(instance)}
+    os.kill(mill.shim(instance), signal.SIGKILL)
+    until(lambda: mill.logged(instance).count("ready") == 2, "it was started again")
+    until(lambda: len(mill.processes(instance)) == 2, "both run again")
+    assert not before & {pid for pid, _ in mill.processes(instance)}
+    assert "which an earlier start left behind" in mill.logged(instance)
+    assert mill.state(instance) == "running"
+
+
+def test_what_a_service_leaves_behind_goes_with_it(mill):
+    mill.start()
+    program = "/bin/sh -c 'setsid sleep 1001 & echo ready; sleep 0.3'"
+    instance = mill.run(unit(program))
+    mill.until_log(instance, "it ended with exit code 0")
+    until(lambda: mill.processes(instance) == [], "nothing is left")
+    assert mill.state(instance) == "running"
+
+
+def test_what_a_script_leaves_behind_stays_until_the_instance_stops(mill):
+    mill.start()
+    instance = mill.run("#!/bin/sh\nsetsid sleep 1001 &\n")
+    mill.until_log(instance, "it ended with exit code 0")
+    (left,) = [line for _, line in mill.processes(instance)]
+    assert left == "sleep 1001"
+    mill.ec2.stop_instances(InstanceIds=[instance])
+    mill.until_state(instance, "stopped")
+    assert mill.processes(instance) == []
+
+
+def test_instances_do_not_run_as_root(mill):
+    mill.start()
+    instance = mill.run("#!/bin/sh\nid -u; id -un; touch mine && echo wrote\n")
+    log = mill.until_log(instance, "wrote")
+    ours = os.geteuid()
+    expected = "nobody" if ours == 0 else None
+    if expected:
+        assert f": {expected}\n" in log
+        instance = mill.run(unit("/usr/bin/id", "User=root"))
+        mill.until_log(instance, "no program runs as root")
+        instance = mill.run(unit("/usr/bin/id -un", "User=daemon"))
+        mill.until_log(instance, ": daemon\n")
+        instance = mill.run(unit("/usr/bin/id -un", "User=nobodyatall"))
+        mill.until_log(instance, "there is no user nobodyatall")
+    else:
+        assert f": {ours}\n" in log
+
+
+def test_an_instance_that_its_user_cannot_reach_says_so(fresh, tmp_path):
+    # Where pytest keeps its folders, nobody gets.
+    service = fresh().start()
+    ec2 = service.client("ec2")
+    (launched,) = ec2.run_instances(MinCount=1, MaxCount=1)["Instances"]
+    ids = [launched["InstanceId"]]
+
+    def described():
+        return ec2.describe_instances(InstanceIds=ids)["Reservations"][0]["Instances"][0]
+
+    if os.geteuid() == 0:
+        until(lambda: described()["State"]["Name"] == "terminated", "it has ended")
+        reason = described()["StateReason"]
+        assert reason["Code"] == "Server.InternalError"
+        assert "--instances-dir" in reason["Message"]
+    ec2.terminate_instances(InstanceIds=ids)
+    until(lambda: described()["State"]["Name"] == "terminated", "it has ended")
+
+
+def test_a_page_in_a_browser_cannot_launch_anything(mill):
+    mill.start()
+    form = b"Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, _, answer = mill.request("POST", "/", form, kind)
+    assert status == 403 and b"MissingAuthenticationToken" in answer
+    status, _, _ = mill.request("GET", "/?" + form.decode())
+    assert status == 403
+    signed = kind | {
+        "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/ec2/aws4_request, "
+        "SignedHeaders=host, Signature=0"
+    }
+    status, _, _ = mill.request("POST", "/", form, signed | {"Origin": "http://evil.example"})
+    assert status == 403
+    status, _, _ = mill.request("POST", "/", form, signed)
+    assert status == 200
+    assert pathlib.Path(mill.place).exists()
