@@ -126,7 +126,7 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "span_text")]
     pub(crate) shutdown_grace: Option<Duration>,
 
-    /// Threads that serve requests [default: one a core]
+    /// Threads that serve requests [default: one fewer than there are cores]
     #[arg(long, value_name = "N", env = "TIDEMILL_THREADS")]
     pub(crate) threads: Option<usize>,
 

@@ -1,4 +1,4 @@
-//! The threads that serve: each has a runtime of its own, and keeps a connection for its life.
+//! The threads that serve: one fewer than there are cores, since one is the journal's. Each has a runtime of its own, and keeps a connection for its life.
 //!
 //! Work is not passed around between threads: a request is read, decided and answered where its
 //! connection lives, which costs less than letting any thread pick it up. What could pile up on
@@ -20,12 +20,13 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts `number` threads, or one a core.
+    /// Starts `number` threads; else one a core, but for the one that the journal works on.
     pub(crate) fn start(number: Option<usize>) -> io::Result<Self> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let most = || cores().saturating_sub(1).max(1);
         let (running, stopped) = watch::channel(());
         let mut handles = Vec::new();
-        for index in 0..number.unwrap_or_else(cores) {
+        for index in 0..number.unwrap_or_else(most) {
             let mut runtime = Builder::new_current_thread();
             // Those whom the journal wakes have waited longest: they come before the rest.
             let runtime = runtime.enable_all().global_queue_interval(1).build()?;
