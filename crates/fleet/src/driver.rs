@@ -54,6 +54,12 @@ pub trait Driver: Send + Sync {
         most: usize,
     ) -> io::Result<(Vec<Line>, Cursor)>;
 
+    /// The variables that its programs were started with last.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn told(&self, id: InstanceId) -> io::Result<Vec<(String, String)>>;
+
     /// Where what it prints next will be.
     ///
     /// # Errors

@@ -135,6 +135,12 @@ impl Fleet {
         self.0.driver.last_lines(id, wanted, most)
     }
 
+    /// The variables that an instance's programs were started with last; none if they cannot be
+    /// read. Blocks.
+    pub fn told(&self, id: InstanceId) -> Vec<(String, String)> {
+        self.0.driver.told(id).unwrap_or_default()
+    }
+
     /// Where what an instance prints next will be. Blocks.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use tidemill_services::{CloudWatch, Ec2, Sqs};
 use tidemill_sign::KeyCache;
 
 use crate::crowd::Crowd;
+use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::minutes::Minutes;
 use crate::settings::Settings;
@@ -30,6 +31,7 @@ pub(crate) struct App {
     /// None where instances are turned off.
     pub(crate) fleet: Option<Fleet>,
     pub(crate) ec2: Ec2,
+    pub(crate) metadata: Arc<Metadata>,
     /// Where instances find the service, once that is known.
     pub(crate) endpoint: Arc<OnceLock<String>>,
     pub(crate) identity: IdentityStore,
@@ -40,6 +42,9 @@ pub(crate) struct App {
     /// What goes wrong with the disk, where tests may say so.
     pub(crate) faults: Option<Faults>,
 }
+
+/// The instances, if there are any, what they may ask, and where they find the service.
+pub(crate) type Instances = (Option<Fleet>, Arc<Metadata>, Arc<OnceLock<String>>);
 
 /// How many derived signing keys are kept: one a key, day, region and service.
 const SIGNING_KEYS: usize = 1024;
@@ -52,7 +57,7 @@ impl App {
         engine: Engine,
         identity: IdentityStore,
         measured: tidemill_metric::Metrics,
-        (fleet, endpoint): (Option<Fleet>, Arc<OnceLock<String>>),
+        (fleet, metadata, endpoint): Instances,
     ) -> Self {
         let crowd = Crowd::new(settings.max_connections);
         let budget = Budget::new(settings.request_memory);
@@ -76,6 +81,7 @@ impl App {
             minutes,
             fleet,
             ec2,
+            metadata,
             endpoint,
             identity,
             keys,

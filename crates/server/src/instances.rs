@@ -17,6 +17,7 @@ use tidemill_fleet::{Environment, Fleet, Instance, InstanceId, Owner};
 use tidemill_services::Principal;
 
 use crate::app::App;
+use crate::metadata::{ENDPOINT, Metadata};
 
 /// Most lines of one answer.
 const LINES: usize = 5000;
@@ -148,7 +149,11 @@ fn find(fleet: &Fleet, owner: &Owner, name: &str) -> Result<(InstanceId, u32), S
 
 /// What the programs of an instance are told. While the service is `open`, any key will do: they
 /// get one that names their account.
-pub(crate) fn environment(endpoint: Arc<OnceLock<String>>, open: bool) -> Environment {
+pub(crate) fn environment(
+    endpoint: Arc<OnceLock<String>>,
+    metadata: Arc<Metadata>,
+    open: bool,
+) -> Environment {
     Box::new(move |instance| {
         let region = instance.owner.region.as_str();
         let mut told = vec![
@@ -157,6 +162,7 @@ pub(crate) fn environment(endpoint: Arc<OnceLock<String>>, open: bool) -> Enviro
             ("TIDEMILL_INSTANCE_ID", instance.id.to_string()),
         ];
         told.extend(endpoint.get().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint.clone())));
+        told.extend(metadata.address(instance.id).map(|address| (ENDPOINT, address)));
         if open {
             told.push(("AWS_ACCESS_KEY_ID", instance.owner.account.to_string()));
             told.push(("AWS_SECRET_ACCESS_KEY", "open".to_owned()));

@@ -18,6 +18,7 @@ mod instances;
 mod journey;
 mod listen;
 mod logs;
+mod metadata;
 mod metrics;
 mod minutes;
 mod peek;

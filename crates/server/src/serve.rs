@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::app::App;
+use crate::metadata::Metadata;
 use crate::settings::{ClockKind, Settings};
 use crate::workers::Workers;
 use crate::{data, instances, listen, logs, tls};
@@ -49,12 +50,12 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let found = reached(settings, address);
     app.endpoint.set(found).expect("the service is started once");
     let timer = tokio::spawn(app.engine.clone().run());
-    let fleet = app.fleet.clone();
+    let (fleet, metadata) = (app.fleet.clone(), Arc::clone(&app.metadata));
     let keeper = tokio::spawn(async move {
-        match fleet {
-            Some(fleet) => fleet.run().await,
-            None => pending().await,
-        }
+        let Some(fleet) = fleet else { return pending().await };
+        // Before anything else may take them.
+        metadata.restore(&fleet);
+        tokio::join!(fleet.run(), metadata.run(&fleet));
     });
     let minutes = tokio::spawn({
         let door = Arc::clone(&door);
@@ -114,9 +115,11 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     };
     let engine = data::open_engine(folder, config, faults.as_ref())?;
     let endpoint = Arc::new(OnceLock::new());
+    let metadata = Arc::new(Metadata::new(clock.clone(), chance.clone()));
     let open = !identity.has_credentials();
     let fleet = settings.instances.as_ref().map(|instances| {
-        let environment = instances::environment(Arc::clone(&endpoint), open);
+        let (endpoint, metadata) = (Arc::clone(&endpoint), Arc::clone(&metadata));
+        let environment = instances::environment(endpoint, metadata, open);
         data::open_fleet(
             folder,
             fleet_options,
@@ -125,7 +128,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
             environment,
         )
     });
-    let fleet = (fleet.transpose()?, endpoint);
+    let fleet = (fleet.transpose()?, metadata, endpoint);
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
     Ok(App { faults, ..App::new(settings, clock, chance, engine, identity, measured, fleet) })
 }

@@ -179,6 +179,10 @@ impl Driver for ProcessDriver {
         Logbook::last(&self.folder(id).log(), wanted, most)
     }
 
+    fn told(&self, id: InstanceId) -> io::Result<Vec<(String, String)>> {
+        Ok(self.folder(id).plan()?.map(|plan| plan.environment).unwrap_or_default())
+    }
+
     fn end(&self, id: InstanceId) -> io::Result<Cursor> {
         Logbook::end(&self.folder(id).log())
     }

@@ -1,0 +1,141 @@
+"""The metadata service: what an instance may ask about itself."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+from botocore.utils import InstanceMetadataFetcher, InstanceMetadataRegionFetcher
+
+from fleet import mill  # noqa: F401 (a fixture)
+from server import until
+
+SCRIPT = "#!/bin/sh\necho at $AWS_EC2_METADATA_SERVICE_ENDPOINT.\nexec sleep 1000\n"
+TTL = "X-aws-ec2-metadata-token-ttl-seconds"
+TOKEN = "X-aws-ec2-metadata-token"
+
+
+class Metadata:
+    """An instance's metadata service, as its programs reach it."""
+
+    def __init__(self, mill, instance):
+        log = mill.until_log(instance, "at http")
+        self.url = re.search(r"at (http://127\.0\.0\.1:\d+)\.", log)[1]
+
+    def ask(self, path, method="GET", **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+    def get(self, path, **headers):
+        status, _, text = self.ask(path, **headers)
+        assert status == 200, (status, text)
+        return text
+
+    def token(self, seconds=60):
+        status, headers, token = self.ask("/latest/api/token", "PUT", **{TTL: str(seconds)})
+        assert status == 200, token
+        # The SDK for Rust cannot do without.
+        assert headers[TTL] == str(seconds)
+        return {TOKEN: token}
+
+
+def test_an_instance_asks_who_it_is_in_both_versions(mill):
+    mill.start()
+    instance = mill.run(SCRIPT, InstanceType="t3.nano", ImageId="ami-0123456789abcdef0")
+    metadata = Metadata(mill, instance)
+    for headers in ({}, metadata.token()):
+        assert metadata.get("/latest/meta-data/instance-id", **headers) == instance
+        assert metadata.get("/latest/meta-data/placement/region", **headers) == "us-east-1"
+        assert metadata.get("/latest/meta-data/ami-id", **headers) == "ami-0123456789abcdef0"
+        assert metadata.get("/2021-01-03/meta-data/instance-type", **headers) == "t3.nano"
+        assert metadata.get("/latest/user-data", **headers) == SCRIPT
+        below = metadata.get("/latest/meta-data/", **headers).split("\n")
+        assert {"instance-id", "placement/", "services/"} <= set(below)
+    document = json.loads(metadata.get("/latest/dynamic/instance-identity/document"))
+    assert document["instanceId"] == instance
+    assert document["accountId"] == "000000000000"
+
+
+def test_metadata_is_refused_as_on_aws(mill):
+    mill.start()
+    metadata = Metadata(mill, mill.run(SCRIPT))
+    assert metadata.ask("/latest/meta-data/nothing")[0] == 404
+    # No group has an instance yet, and no role has credentials.
+    assert metadata.ask("/latest/meta-data/autoscaling/target-lifecycle-state")[0] == 404
+    assert metadata.ask("/latest/meta-data/iam/security-credentials/")[0] == 404
+    assert metadata.ask("/latest/meta-data/instance-id", **{TOKEN: "made up"})[0] == 401
+    assert metadata.ask("/latest/api/token", "PUT")[0] == 400
+    assert metadata.ask("/latest/api/token", "PUT", **{TTL: "21601"})[0] == 400
+    assert metadata.ask("/latest/api/token", "PUT", X_Forwarded_For="a", **{TTL: "60"})[0] == 403
+    assert metadata.ask("/latest/meta-data/", "PUT", **{TTL: "60"})[0] == 403
+    assert metadata.ask("/latest/meta-data/", "POST")[0] == 405
+
+
+def test_metadata_is_given_as_the_launch_says(mill):
+    mill.start()
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "a b"}]}]
+    strict = {"HttpTokens": "required", "InstanceMetadataTags": "enabled"}
+    metadata = Metadata(mill, mill.run(SCRIPT, MetadataOptions=strict, TagSpecifications=tags))
+    assert metadata.ask("/latest/meta-data/instance-id")[0] == 401
+    token = metadata.token()
+    assert metadata.get("/latest/meta-data/tags/instance/", **token) == "Name"
+    assert metadata.get("/latest/meta-data/tags/instance/Name", **token) == "a b"
+    off = {"HttpEndpoint": "disabled"}
+    metadata = Metadata(mill, mill.run(SCRIPT, MetadataOptions=off, TagSpecifications=tags))
+    assert metadata.ask("/latest/meta-data/instance-id")[0] == 403
+    metadata = Metadata(mill, mill.run(SCRIPT, TagSpecifications=tags))
+    assert metadata.ask("/latest/meta-data/tags/instance/Name")[0] == 404
+
+
+def test_botocore_finds_the_region_and_no_credentials(mill):
+    mill.start()
+    url = Metadata(mill, mill.run(SCRIPT)).url + "/"
+    fetcher = InstanceMetadataFetcher(base_url=url, timeout=10)
+    assert fetcher.retrieve_iam_role_credentials() == {}
+    region = InstanceMetadataRegionFetcher(base_url=url, timeout=10)
+    assert region.retrieve_region() == "us-east-1"
+
+
+def test_each_instance_has_a_port_that_outlives_the_service(mill):
+    mill.start()
+    one, other = mill.run(SCRIPT), mill.run(SCRIPT)
+    ports = {one: Metadata(mill, one), other: Metadata(mill, other)}
+    assert ports[one].url != ports[other].url
+    mill.kill()
+    mill.start()
+    for instance, metadata in ports.items():
+        assert metadata.get("/latest/meta-data/instance-id") == instance
+    mill.ec2.terminate_instances(InstanceIds=[one])
+    mill.until_state(one, "terminated")
+
+    def closed():
+        try:
+            ports[one].ask("/")
+        except OSError:
+            return True
+        return False
+
+    until(closed, "nobody answers for an instance that is gone")
+    assert ports[other].get("/latest/meta-data/instance-id") == other
+
+
+def test_an_old_token_is_good_no_more(mill):
+    mill.flags += ["--clock", "manual"]
+    mill.start()
+    metadata = Metadata(mill, mill.run(SCRIPT))
+    token = metadata.token(60)
+    assert metadata.get("/latest/meta-data/profile", **token) == "default-hvm"
+    mill.advance("61s")
+    assert metadata.ask("/latest/meta-data/profile", **token)[0] == 401
+
+
+def test_what_is_below_a_path_is_listed(mill):
+    mill.start()
+    metadata = Metadata(mill, mill.run(SCRIPT))
+    for path in ("/", "/latest", "/latest/meta-data", "/latest/dynamic/"):
+        assert metadata.get(path)
