@@ -214,6 +214,18 @@ def test_an_account_and_a_region_have_instances_of_their_own(mill):
     assert other.describe_instances()["Reservations"] == []
 
 
+def test_a_reset_ends_all_that_runs(mill):
+    mill.flags.append("--allow-reset")
+    mill.start()
+    instance = mill.run(SLEEPER)
+    mill.until_log(instance, "ready")
+    status, _, _ = mill.request("POST", "/_tidemill/reset", b"")
+    assert status == 200
+    assert mill.ec2.describe_instances()["Reservations"] == []
+    until(lambda: mill.processes(instance) == [], "nothing of it runs")
+    until(lambda: not (mill.place / instance).exists(), "its folder is gone")
+
+
 def test_instances_may_be_turned_off(mill):
     mill.flags += ["--instances", "false"]
     mill.start()

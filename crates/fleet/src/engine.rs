@@ -302,3 +302,6 @@ impl fmt::Debug for Fleet {
         f.write_str("Fleet")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidemill_journal::CommitError;
 use tracing::{info, warn};
 
-use self::decide::{Act, Known, decide, failed};
+use self::decide::{Act, Known, decide, failed, is_overdue};
 use crate::driver::{Sight, Stop};
 use crate::engine::Inner;
 use crate::id::InstanceId;
@@ -58,7 +58,7 @@ impl Inner {
     }
 
     /// Looks at every instance once. Says whether any is on its way.
-    async fn pass(self: &Arc<Self>, memory: &mut Memory) -> bool {
+    pub(crate) async fn pass(self: &Arc<Self>, memory: &mut Memory) -> bool {
         let now = self.clock.now();
         let looks: Vec<Look> = self.ledger.read(|state| {
             let look = |instance: &Instance| {
@@ -223,16 +223,22 @@ impl Inner {
     /// Asks all that runs to stop, and waits until it has.
     pub(crate) async fn stop_all(self: &Arc<Self>) {
         self.closing.store(true, Ordering::Release);
+        let began = self.clock.monotonic();
         loop {
             let inner = Arc::clone(self);
+            let lasted = self.clock.monotonic().saturating_sub(began);
             let left = tokio::task::spawn_blocking(move || {
                 let mut left = 0;
                 for id in inner.driver.all() {
-                    if matches!(inner.driver.look(id), Sight::Gone(_)) {
-                        continue;
-                    }
+                    let how = match inner.driver.look(id) {
+                        Sight::Gone(_) => continue,
+                        Sight::Stopping(status) if is_overdue(lasted, status.patience) => {
+                            Stop::Forced
+                        }
+                        _ => Stop::Ask,
+                    };
                     left += 1;
-                    if let Err(error) = inner.driver.stop(id, Stop::Ask) {
+                    if let Err(error) = inner.driver.stop(id, how) {
                         warn!(instance = %id, %error, "an instance was not told to stop");
                     }
                 }

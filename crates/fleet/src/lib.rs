@@ -9,6 +9,8 @@
 mod codec;
 mod driver;
 mod engine;
+#[cfg(test)]
+mod fake;
 mod id;
 mod instance;
 mod keeper;

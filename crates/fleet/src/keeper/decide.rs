@@ -100,8 +100,12 @@ fn unwanted(known: Known, sight: &Sight, then: Phase) -> Act {
 
 /// Who takes far longer to stop than it may does not do as it was told.
 fn overdue(known: Known, patience: u64) -> Act {
-    let most = Duration::from_secs(patience).saturating_add(LENIENCE);
-    if known.lasted > most { Act::Stop(Stop::Forced) } else { Act::Nothing }
+    if is_overdue(known.lasted, patience) { Act::Stop(Stop::Forced) } else { Act::Nothing }
+}
+
+/// Whether a stop has lasted far longer than it may, by the seconds that it said it might.
+pub(super) fn is_overdue(lasted: Duration, patience: u64) -> bool {
+    lasted > Duration::from_secs(patience).saturating_add(LENIENCE)
 }
 
 #[cfg(test)]

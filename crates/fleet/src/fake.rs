@@ -1,0 +1,108 @@
+//! A driver whose instances are words, for tests: it does at once what it is told.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::driver::{Driver, Sight, Stop};
+use crate::id::InstanceId;
+use crate::process::{Cursor, Line, Plan, Status, Wanted};
+
+/// Instances that are words. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeDriver(Arc<Mutex<Fakes>>);
+
+#[derive(Debug, Default)]
+struct Fakes {
+    instances: BTreeMap<InstanceId, Fake>,
+    /// Why nothing can be started, if nothing can.
+    broken: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Fake {
+    runs: bool,
+    status: Status,
+}
+
+impl FakeDriver {
+    fn fakes(&self) -> MutexGuard<'_, Fakes> {
+        self.0.lock().unwrap()
+    }
+
+    /// Nothing can be started any more.
+    pub(crate) fn break_down(&self, why: &str) {
+        self.fakes().broken = Some(why.to_owned());
+    }
+
+    /// The machine that an instance runs on goes down.
+    pub(crate) fn crash(&self, id: InstanceId) {
+        self.fakes().instances.get_mut(&id).unwrap().runs = false;
+    }
+
+    /// Which start of an instance runs.
+    pub(crate) fn runs(&self, id: InstanceId) -> Option<u32> {
+        let fakes = self.fakes();
+        fakes.instances.get(&id).filter(|fake| fake.runs).map(|fake| fake.status.boot)
+    }
+}
+
+impl Driver for FakeDriver {
+    fn start(&self, id: InstanceId, plan: &Plan) -> io::Result<()> {
+        let mut fakes = self.fakes();
+        if let Some(why) = &fakes.broken {
+            return Err(io::Error::other(why.clone()));
+        }
+        let status = Status { boot: plan.boot, up: true, ..Status::default() };
+        fakes.instances.insert(id, Fake { runs: true, status });
+        Ok(())
+    }
+
+    fn look(&self, id: InstanceId) -> Sight {
+        match self.fakes().instances.get(&id).cloned() {
+            None => Sight::Gone(None),
+            Some(Fake { runs: false, status }) => Sight::Gone(Some(status)),
+            Some(Fake { status, .. }) => Sight::Up(status),
+        }
+    }
+
+    fn stop(&self, id: InstanceId, _: Stop) -> io::Result<()> {
+        self.crash(id);
+        Ok(())
+    }
+
+    fn remove(&self, id: InstanceId) -> io::Result<()> {
+        self.fakes().instances.remove(&id);
+        Ok(())
+    }
+
+    fn all(&self) -> Vec<InstanceId> {
+        self.fakes().instances.keys().copied().collect()
+    }
+
+    fn lines(
+        &self,
+        _: InstanceId,
+        cursor: Cursor,
+        _: Wanted,
+        _: usize,
+    ) -> io::Result<(Vec<Line>, Cursor)> {
+        Ok((Vec::new(), cursor))
+    }
+
+    fn last_lines(&self, _: InstanceId, _: Wanted, _: usize) -> io::Result<(Vec<Line>, Cursor)> {
+        Ok((Vec::new(), Cursor::default()))
+    }
+
+    fn told(&self, _: InstanceId) -> io::Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
+    fn end(&self, _: InstanceId) -> io::Result<Cursor> {
+        Ok(Cursor::default())
+    }
+
+    fn tail(&self, _: InstanceId, _: usize) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}
