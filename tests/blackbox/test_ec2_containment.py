@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fleet import mill, unit  # noqa: F401 (mill is a fixture)
 from server import until
@@ -166,6 +167,29 @@ def test_an_instance_that_its_user_cannot_reach_says_so(fresh, tmp_path):
         assert "--instances-dir" in reason["Message"]
     ec2.terminate_instances(InstanceIds=ids)
     until(lambda: described()["State"]["Name"] == "terminated", "it has ended")
+
+
+def test_a_guarded_service_launches_for_its_keys_alone_and_hands_none_out(mill):
+    key, secret = mill.init()
+    mill.start()
+    stranger = mill.client("ec2", key="AKIAIOSFODNN7EXAMPLE")
+    with pytest.raises(ClientError) as refused:
+        stranger.run_instances(MinCount=1, MaxCount=1)
+    assert refused.value.response["Error"]["Code"] == "InvalidClientTokenId"
+    ec2 = mill.client("ec2", key=key, secret=secret)
+    script = "#!/bin/sh\nenv | sort\nexec sleep 1000\n"
+    (launched,) = ec2.run_instances(MinCount=1, MaxCount=1, UserData=script)["Instances"]
+    instance = launched["InstanceId"]
+
+    def printed():
+        output = ec2.get_console_output(InstanceId=instance)["Output"]
+        return "USER=" in output and output
+
+    output = until(printed, "it has printed what it was given")
+    assert "AWS_ENDPOINT_URL=" in output and "AWS_ACCESS_KEY_ID" not in output
+    ec2.terminate_instances(InstanceIds=[instance])
+    until(lambda: mill.processes(instance) == [], "nothing of it runs")
+    mill.stop()
 
 
 def test_a_page_in_a_browser_cannot_launch_anything(mill):
