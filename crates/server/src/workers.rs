@@ -1,4 +1,5 @@
-//! The threads that serve: one fewer than there are cores, since one is the journal's. Each has a runtime of its own, and keeps a connection for its life.
+//! The threads that serve: one fewer than there are cores, since one is the journal's. Each has a
+//! runtime of its own, and keeps a connection for its life.
 //!
 //! Work is not passed around between threads: a request is read, decided and answered where its
 //! connection lives, which costs less than letting any thread pick it up. What could pile up on
