@@ -191,10 +191,10 @@ impl Journal {
         self.0.writer.watermark().poison().cloned()
     }
 
-    /// What the driver was asked to do and has not done yet, and since how long: of several, what
-    /// takes longest.
-    pub fn under_way(&self) -> Option<(Effort, Duration)> {
-        self.0.writer.under_way()
+    /// For how long the driver has been at a write or a sync that it was asked for and has not done
+    /// yet. Both may be under way at a time.
+    pub fn under_way(&self, effort: Effort) -> Option<Duration> {
+        self.0.writer.under_way(effort)
     }
 
     /// How much more the store has room for, where that has an end and can be found out.

@@ -36,15 +36,10 @@ impl UnderWay {
         Begun(since)
     }
 
-    /// The effort that has been under way for longer, and for how long.
-    pub(crate) fn longest(&self, clock: &Clock) -> Option<(Effort, Duration)> {
-        let began = |effort| match self.since(effort).0.load(Ordering::Relaxed) {
-            0 => None,
-            since => Some((since - 1, effort)),
-        };
-        let began = [Effort::Write, Effort::Sync].into_iter().filter_map(began);
-        let (since, effort) = began.min_by_key(|(since, _)| *since)?;
-        Some((effort, clock.monotonic().saturating_sub(Duration::from_nanos(since))))
+    /// For how long an effort has been under way, if it is.
+    pub(crate) fn lasts(&self, effort: Effort, clock: &Clock) -> Option<Duration> {
+        let since = self.since(effort).0.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(clock.monotonic().saturating_sub(Duration::from_nanos(since)))
     }
 
     fn since(&self, effort: Effort) -> &Since {
@@ -70,15 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_began_first_is_told_until_it_ends() {
+    fn each_effort_is_told_until_it_ends_whatever_the_other_does() {
         let (under_way, clock) = (UnderWay::default(), Clock::system());
-        assert_eq!(under_way.longest(&clock), None);
+        let lasts = |effort| under_way.lasts(effort, &clock).is_some();
+        let both = || (lasts(Effort::Write), lasts(Effort::Sync));
+        assert_eq!(both(), (false, false));
         let sync = under_way.begin(Effort::Sync, &clock);
+        assert_eq!(both(), (false, true));
         let write = under_way.begin(Effort::Write, &clock);
-        assert_eq!(under_way.longest(&clock).map(|(effort, _)| effort), Some(Effort::Sync));
+        assert_eq!(both(), (true, true));
         drop(sync);
-        assert_eq!(under_way.longest(&clock).map(|(effort, _)| effort), Some(Effort::Write));
+        assert_eq!(both(), (true, false));
         drop(write);
-        assert_eq!(under_way.longest(&clock), None);
+        assert_eq!(both(), (false, false));
     }
 }

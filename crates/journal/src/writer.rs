@@ -299,8 +299,8 @@ impl Writer {
         &*self.driver
     }
 
-    pub(crate) fn under_way(&self) -> Option<(Effort, Duration)> {
-        self.under_way.longest(&self.clock)
+    pub(crate) fn under_way(&self, effort: Effort) -> Option<Duration> {
+        self.under_way.lasts(effort, &self.clock)
     }
 
     pub(crate) fn observe(&self, observer: Observer) {

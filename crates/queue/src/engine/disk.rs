@@ -49,8 +49,7 @@ impl Engine {
     /// Why some changes are refused or all of them, if that is so: the disk failed, hangs, or is
     /// nearly full. Looks at memory only.
     pub fn failure(&self) -> Option<Failure> {
-        let inner = &self.0;
-        inner.poisoned().or_else(|| inner.stalled()).or_else(|| inner.full())
+        self.0.failure()
     }
 }
 
@@ -67,6 +66,11 @@ impl Disk {
 }
 
 impl Inner {
+    /// What is told of several failures is the worst.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.poisoned().or_else(|| self.stalled()).or_else(|| self.full())
+    }
+
     /// Refuses a change that may not end.
     pub(super) fn may_change(&self) -> Result<(), Failure> {
         self.stalled().map_or(Ok(()), Err)
@@ -81,10 +85,9 @@ impl Inner {
 
     /// Refuses a receive: it has to be written, if not synced.
     pub(super) fn may_receive(&self) -> Result<(), Failure> {
-        match self.stalled() {
-            Some(stalled @ Failure::Stalled { effort: Effort::Write, .. }) => Err(stalled),
-            _ => Ok(()),
-        }
+        // Whatever a sync does: one that hangs for longer must not hide a write that hangs too.
+        let lasts = self.journal.under_way(Effort::Write);
+        lasts.and_then(|lasts| self.hangs(Effort::Write, lasts)).map_or(Ok(()), Err)
     }
 
     /// Looks at how much room is left; says so where that changes what is accepted. Asks the
@@ -98,6 +101,10 @@ impl Inner {
         let needed = if was_short { reserve.saturating_add(reserve / BEYOND) } else { reserve };
         let is_short = free < needed;
         disk.is_short.store(is_short, Ordering::Relaxed);
+        if was_short && !is_short {
+            // They rested meanwhile.
+            self.moves.notify_one();
+        }
         // Deletions alone take long to fill a segment, and it is they who make room.
         let end = self.journal.end().as_u64();
         if is_short && disk.tidied.swap(end, Ordering::Relaxed) != end {
@@ -108,10 +115,10 @@ impl Inner {
     pub(super) fn disk_metrics(&self) -> DiskMetrics {
         let free = self.disk.free.load(Ordering::Relaxed);
         DiskMetrics {
-            failure: self.poisoned().or_else(|| self.stalled()).or_else(|| self.full()),
+            failure: self.failure(),
             free: (free != u64::MAX).then_some(ByteSize::bytes(free)),
             reserve: self.disk.reserve,
-            under_way: self.journal.under_way().map_or(Duration::ZERO, |(_, lasts)| lasts),
+            under_way: self.under_way().map_or(Duration::ZERO, |(_, lasts)| lasts),
         }
     }
 
@@ -120,8 +127,19 @@ impl Inner {
     }
 
     fn stalled(&self) -> Option<Failure> {
-        let (effort, lasts) = self.journal.under_way()?;
+        let (effort, lasts) = self.under_way()?;
+        self.hangs(effort, lasts)
+    }
+
+    fn hangs(&self, effort: Effort, lasts: Duration) -> Option<Failure> {
         (lasts > self.disk.patience).then_some(Failure::Stalled { effort, lasts })
+    }
+
+    /// What the disk has been at for longer, and for how long.
+    fn under_way(&self) -> Option<(Effort, Duration)> {
+        let efforts = [Effort::Write, Effort::Sync].into_iter();
+        let lasting = |effort| Some((effort, self.journal.under_way(effort)?));
+        efforts.filter_map(lasting).max_by_key(|(_, lasts)| *lasts)
     }
 
     fn full(&self) -> Option<Failure> {
@@ -151,8 +169,8 @@ pub(super) fn tell(before: Option<&Failure>, now: Option<&Failure>) {
             "the disk is nearly full: nothing is taken in, and deletions go on. Free some space, \
              or receive and delete messages; no restart is needed",
         ),
-        Some(Failure::Checkpoint(_)) | None => {
-            tracing::info!("the disk is fit again: everything is accepted");
-        }
+        // Housekeeping tells that.
+        Some(Failure::Checkpoint(_)) => {}
+        None => tracing::info!("the disk is fit again: everything is accepted"),
     }
 }

@@ -37,6 +37,8 @@ enum Step {
     Gone,
     /// The pace allows nothing before then.
     Wait(Timestamp),
+    /// The disk has no room for more: what is moved is written anew.
+    NoRoom,
     /// All that was looked at has to stay; there may be more.
     Again,
     End(MoveNumber, MoveStatus),
@@ -56,7 +58,7 @@ struct Pick {
 pub(super) enum Next {
     AtOnce,
     At(Timestamp),
-    /// There is none.
+    /// When that is asked for: there is none, or the disk has no room for more.
     Never,
 }
 
@@ -79,7 +81,8 @@ impl Engine {
     /// else as fast as it goes. [`Engine::run`] does it.
     ///
     /// What is moved is a new message: it has a new id, is sent anew, and was never received. What
-    /// is in flight stays, and what comes later too. Refuses with [`Refusal::NotADeadLetterQueue`],
+    /// is in flight stays, and what comes later too. While the disk is nearly full none begins, and
+    /// those under way rest. Refuses with [`Refusal::NotADeadLetterQueue`],
     /// [`Refusal::MoveUnderWay`], [`Refusal::NoSuchDestination`], [`Refusal::SameQueue`] and
     /// [`Refusal::OtherDiscipline`].
     pub async fn start_move(
@@ -88,7 +91,7 @@ impl Engine {
         destination: Option<QueueId>,
         per_second: Option<u32>,
     ) -> Result<MoveId, Error> {
-        self.0.may_change()?;
+        self.0.may_grow()?;
         let queue = self.0.number(source)?;
         let number = |id| self.0.number(id).map_err(|_| Refusal::NoSuchDestination);
         let destination = destination.map(number).transpose()?;
@@ -157,7 +160,7 @@ impl Inner {
     fn step(&self, queue: QueueNumber) -> Result<Next, Failure> {
         let step = self.plan_step(&mut self.lock(), queue);
         match step {
-            Step::Gone => Ok(Next::Never),
+            Step::Gone | Step::NoRoom => Ok(Next::Never),
             Step::Wait(until) => Ok(Next::At(until)),
             Step::Again => Ok(Next::AtOnce),
             Step::End(number, status) => self.end_move(queue, number, status),
@@ -176,7 +179,7 @@ impl Inner {
             movers.remove(number);
             return Step::Gone;
         };
-        pick(machine, queue, task, pace)
+        pick(machine, queue, task, pace, self.disk.is_short())
     }
 
     /// Reads what was picked, and moves it.
@@ -295,8 +298,9 @@ impl Inner {
     }
 }
 
-/// Chooses the next messages to move, in the order in which they came.
-fn pick(machine: &Machine, queue: &Queue, task: &Task, pace: &mut Pace) -> Step {
+/// Chooses the next messages to move, in the order in which they came; none while the disk
+/// `is_short` of room.
+fn pick(machine: &Machine, queue: &Queue, task: &Task, pace: &mut Pace, is_short: bool) -> Step {
     let plan = &task.plan;
     let everything = match &plan.destination {
         Some(key) => match destination(machine, queue, key) {
@@ -320,6 +324,9 @@ fn pick(machine: &Machine, queue: &Queue, task: &Task, pace: &mut Pace) -> Step 
                 pace.block(group);
             }
         } else {
+            if is_short {
+                return Step::NoRoom;
+            }
             if allowed == 0 {
                 return Step::Wait(pace.wait_until(plan.per_second));
             }

@@ -1,4 +1,4 @@
-//! Everything that happens because time passes, and the one loop that sees to it.
+//! Everything that happens because time passes, and the loops that see to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Engine {
-    /// The engine's background work, to be spawned once: deadlines, moves, and housekeeping each
-    /// time a segment of the log is full. Returns after [`Engine::shut_down`].
+    /// The engine's background work, to be spawned once: deadlines, moves, housekeeping each time a
+    /// segment of the log is full, and a look at the disk each second, with a line in the log when
+    /// that is not fit any more or again. Returns after [`Engine::shut_down`].
     ///
     /// # Panics
     /// If a part of it does. The engine then still serves, but must not for long.
@@ -29,6 +30,7 @@ impl Engine {
             () = keep_house(&self.0) => {}
             () = keep_moving(&self.0) => {}
             () = keep_watch(&self.0) => {}
+            () = tell_of_disk(&self.0) => {}
         }
     }
 
@@ -73,17 +75,25 @@ async fn keep_house(inner: &Arc<Inner>) {
     }
 }
 
-/// Looks at the disk now and then, and tells the log what becomes of it; and at the log, whether
-/// it should be tidied though no segment is full.
+/// Looks at the disk now and then, how much room it has, and at the log, whether it should be
+/// tidied though no segment is full.
 async fn keep_watch(inner: &Arc<Inner>) {
-    let mut before = None;
     loop {
-        let now = blocking(inner, |inner| {
+        let look = |inner: &Inner| {
             inner.look_at_disk();
             inner.look_at_log(inner.clock.monotonic());
-            inner.disk_metrics().failure
-        });
-        let now = now.await;
+        };
+        blocking(inner, look).await;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Tells the log what becomes of the disk. A loop of its own: a disk that hangs may hold whoever
+/// looks at it, too.
+async fn tell_of_disk(inner: &Inner) {
+    let mut before = None;
+    loop {
+        let now = inner.failure();
         disk::tell(before.as_ref(), now.as_ref());
         before = now;
         tokio::time::sleep(LOOK).await;

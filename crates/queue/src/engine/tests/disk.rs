@@ -1,6 +1,6 @@
 //! A disk that hangs or is nearly full: what is refused, what is not, and when that ends.
 
-use tidemill_journal::{Fault, Faults, FaultyDriver, Operation};
+use tidemill_journal::{Effort, Fault, Faults, FaultyDriver, Operation};
 
 use super::*;
 use crate::refusal::{Error, Failure};
@@ -85,4 +85,39 @@ async fn a_disk_that_hangs_refuses_those_who_come_later_and_serves_those_who_wai
     waits.await.unwrap().unwrap();
     engine.0.journal.wait_durable(engine.0.journal.end()).unwrap();
     assert_eq!(engine.describe(queue).unwrap().counts.visible, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_hangs_refuses_receives_though_a_sync_has_hung_for_longer() {
+    let (engine, faults, queue) = faulty(Duration::ZERO).await;
+    engine.send_batch(queue, vec![message("x"), message("y")]).await.unwrap();
+    faults.plan(Operation::Sync, 0, Fault::Stall);
+    let hang = |receives: bool| {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            if receives {
+                engine.receive(queue, waiting(1, Duration::ZERO)).await.map(drop)
+            } else {
+                engine.send(queue, message("z")).await.map(drop)
+            }
+        })
+    };
+    let sends = hang(false);
+    let lasts = |effort| engine.0.journal.under_way(effort).is_some();
+    while !lasts(Effort::Sync) {
+        tokio::task::yield_now().await;
+    }
+    assert!(engine.0.may_receive().is_ok());
+    faults.plan(Operation::Append, 0, Fault::Stall);
+    let receives = hang(true);
+    while !lasts(Effort::Write) {
+        tokio::task::yield_now().await;
+    }
+    // The thread that asked is lost until the disk answers. No other may be.
+    let told = engine.0.may_receive().unwrap_err();
+    assert!(matches!(told, Failure::Stalled { effort: Effort::Write, .. }), "{told}");
+    assert!(engine.receive(queue, waiting(1, Duration::ZERO)).await.is_err());
+    faults.resume();
+    sends.await.unwrap().unwrap();
+    receives.await.unwrap().unwrap();
 }

@@ -9,7 +9,7 @@ use super::dead_letters::redriving;
 use super::*;
 use crate::engine::moves::Next;
 use crate::moves::{Move, MoveFailure, MoveId, MoveStatus};
-use crate::refusal::{Error, Refusal};
+use crate::refusal::{Error, Failure, Refusal};
 
 impl Bench {
     /// Does what the loop does, until it would wait or has nothing more to do.
@@ -105,6 +105,44 @@ async fn a_move_keeps_its_pace() {
     let done = bench.last_move(dead);
     assert_eq!((done.per_second, done.destination), (Some(20), Some(key("to"))));
     assert_eq!((done.status, done.moved), (MoveStatus::Completed, 100));
+}
+
+#[tokio::test]
+async fn on_a_disk_that_is_nearly_full_no_move_begins_and_those_under_way_rest() {
+    let (store, faults) = (MemoryDriver::new(), Faults::none());
+    let clock = Clock::manual(START);
+    let engine = open(FaultyDriver::new(store.clone(), &faults), &clock);
+    let bench = Bench { store, clock, engine };
+    let inner = &bench.engine.0;
+    let has = |mib| {
+        faults.set_free(Some(ByteSize::mib(mib)));
+        inner.look_at_disk();
+    };
+    let (dead, live) = bench.pair(1).await;
+    bench.dead_letters(dead, live, &["x"; 10]).await;
+    bench.start(dead, None, Some(2)).await;
+    bench.move_on();
+    has(1);
+    let before = inner.journal.end();
+    bench.advance(10 * SECOND);
+    assert_eq!(bench.move_on(), Next::Never);
+    assert_eq!((inner.journal.end(), bench.counts(live).0), (before, 1));
+    let running = bench.last_move(dead);
+    assert_eq!((running.status, running.moved), (MoveStatus::Running, 1));
+    assert!(matches!(
+        bench.engine.start_move(live, None, None).await,
+        Err(Error::Failed(Failure::Full { .. }))
+    ));
+    // What makes no room but takes none either is carried out.
+    bench.engine.cancel_move(running.id).await.unwrap();
+    assert!(bench.engine.start_move(dead, None, None).await.is_err());
+    let is_told = || poll(&mut Box::pin(inner.moves.notified())).is_ready();
+    is_told();
+    has(1000);
+    assert!(is_told(), "whoever rests goes on");
+    bench.start(dead, None, None).await;
+    assert_eq!(bench.move_on(), Next::Never);
+    assert_eq!((bench.counts(dead).0, bench.counts(live).0), (0, 10));
 }
 
 #[tokio::test]
