@@ -84,8 +84,9 @@ struct Inner {
     rearmed: Notify,
     /// A move began, or a manual clock was moved.
     moves: Notify,
-    /// The log went on to another segment.
-    segment_full: Notify,
+    /// There may be something to tidy: the log went on to another segment, space is short, or a
+    /// log that hardly grows has something to let go.
+    untidy: Notify,
     /// The segment that the watermark was in when it last moved.
     segment: AtomicU64,
     /// Whether the engine was shut down.

@@ -108,7 +108,7 @@ impl Inner {
         // Deletions alone take long to fill a segment, and it is they who make room.
         let end = self.journal.end().as_u64();
         if is_short && disk.tidied.swap(end, Ordering::Relaxed) != end {
-            self.segment_full.notify_one();
+            self.untidy.notify_one();
         }
     }
 

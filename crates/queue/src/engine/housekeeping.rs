@@ -59,6 +59,9 @@ pub(super) struct House {
     /// Segments in which few live who take much room, and how many they were. To find out, their
     /// records are read, so it is not tried again before half of them are gone.
     heavy: BTreeMap<SegmentId, u64>,
+    /// Segments that were cleared as far as that goes, and how many live there yet: one that cannot
+    /// be read stays, for a repair.
+    cleared: BTreeMap<SegmentId, u64>,
     /// Where the log ended when the last pass began.
     kept: Position,
     /// When that was, or when the log was looked at last without a pass.
@@ -137,27 +140,45 @@ impl Inner {
             return;
         }
         house.looked = now;
-        let segments = self.journal.segments();
-        let mut sealed = segments.iter().filter(|segment| segment.sealed);
-        if sealed.any(|segment| self.population(&segment.range).is_sparse()) {
+        if self.can_let_go(&house) {
             house.thorough = true;
-            self.segment_full.notify_one();
+            self.untidy.notify_one();
         }
+    }
+
+    /// Whether a thorough pass would let a segment go, or move somebody out of one. A segment in
+    /// which nobody lives may have to stay: an older section is followed by the records in it.
+    fn can_let_go(&self, house: &House) -> bool {
+        let segments = self.journal.segments();
+        let Some(recent) = self.recent_from(&segments, true) else { return false };
+        let end = self.journal.end();
+        let kept_from = {
+            let shard = self.lock();
+            let settled = shard.machine.queues().filter(|queue| !is_behind(queue, recent, end));
+            settled.filter_map(|queue| queue.memory.coverage.first).min().unwrap_or(end)
+        };
+        segments.iter().filter(|segment| segment.sealed).any(|segment| {
+            // The lock is let go between segments, for others to get a turn.
+            let population = self.population(&segment.range);
+            match population.live {
+                0 => segment.range.end <= kept_from,
+                live => {
+                    house.is_worth(segment.id, population)
+                        && segment.range.end <= recent
+                        && house.cleared.get(&segment.id) != Some(&live)
+                }
+            }
+        })
     }
 
     /// Makes new sections for the queues that need one. Says where each was taken.
     fn make_sections(&self, recent: Option<Position>) -> Result<Made, Failure> {
         let Some(recent) = recent else { return Ok(Made::new()) };
-        let end = self.journal.end().as_u64();
-        let is_behind = |queue: &Queue| {
-            queue.memory.coverage.first.is_some_and(|first| {
-                first < recent && end - first.as_u64() >= SECTIONS_BEHIND * section_size(queue)
-            })
-        };
+        let end = self.journal.end();
         let behind: Vec<_> = {
             let shard = self.lock();
-            let queues = shard.machine.queues();
-            queues.filter(|queue| is_behind(queue)).map(|queue| queue.facts.number).collect()
+            let behind = shard.machine.queues().filter(|queue| is_behind(queue, recent, end));
+            behind.map(|queue| queue.facts.number).collect()
         };
         let mut made = Made::new();
         let (mut sections, mut waiting) = (Vec::new(), 0);
@@ -227,10 +248,14 @@ impl Inner {
         house: &mut House,
     ) -> Result<(), Failure> {
         let first = segments.first().map(|segment| segment.id);
-        house.heavy.retain(|id, _| first.is_some_and(|first| *id >= first));
+        for known in [&mut house.heavy, &mut house.cleared] {
+            known.retain(|id, _| first.is_some_and(|first| *id >= first));
+        }
         let victims = self.nearly_empty(segments, recent, house);
         let ranges: Vec<_> = victims.iter().map(|victim| victim.range.clone()).collect();
         let mut survivors = self.survivors(&ranges);
+        // Else some of the last segment's may be missing.
+        let complete = survivors.len() < MOVES;
         let mut moved = 0;
         for victim in victims {
             if moved > MOVED_BYTES {
@@ -246,6 +271,9 @@ impl Inner {
             }
             for one in found {
                 moved += self.move_one(&one)?;
+            }
+            if complete {
+                house.cleared.insert(victim.id, self.population(&victim.range).live);
             }
         }
         Ok(())
@@ -268,10 +296,8 @@ impl Inner {
             }
             // The lock is let go between segments, for others to get a turn.
             let population = self.population(&segment.range);
-            let live = population.live;
-            let heavy = house.heavy.get(&segment.id).is_some_and(|then| live * 2 > *then);
-            if live > 0 && population.is_sparse() && !heavy {
-                moving += live;
+            if house.is_worth(segment.id, population) {
+                moving += population.live;
                 victims.push(segment.clone());
             }
         }
@@ -363,11 +389,21 @@ impl Inner {
     }
 }
 
-impl Population {
-    /// Whether so few live there that they may be worth moving.
-    fn is_sparse(self) -> bool {
-        self.live * 100 <= self.born * CLEAR_BELOW_PERCENT
+impl House {
+    /// Whether those who live in a segment are so few that they may be worth moving.
+    fn is_worth(&self, id: SegmentId, Population { born, live }: Population) -> bool {
+        let is_heavy = || self.heavy.get(&id).is_some_and(|then| live * 2 > *then);
+        live > 0 && live * 100 <= born * CLEAR_BELOW_PERCENT && !is_heavy()
     }
+}
+
+/// Whether a queue needs a new section: the first record that none holds is before `recent`, and
+/// far from the log's `end`.
+fn is_behind(queue: &Queue, recent: Position, end: Position) -> bool {
+    queue.memory.coverage.first.is_some_and(|first| {
+        let behind = end.as_u64() - first.as_u64();
+        first < recent && behind >= SECTIONS_BEHIND * section_size(queue)
+    })
 }
 
 /// How many bytes a section of a queue would have: as many as the last, but for what is known to

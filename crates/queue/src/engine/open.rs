@@ -56,7 +56,7 @@ impl Engine {
             names: RwLock::new(names),
             rearmed: Notify::new(),
             moves: Notify::new(),
-            segment_full: Notify::new(),
+            untidy: Notify::new(),
             stopped: watch::Sender::new(false),
             housekeeping: Mutex::default(),
             disk,
@@ -122,7 +122,7 @@ impl Inner {
                 inner.became_durable(durable);
                 let segment = segment_number(&inner.journal, durable);
                 if inner.segment.swap(segment, Ordering::Relaxed) != segment {
-                    inner.segment_full.notify_one();
+                    inner.untidy.notify_one();
                     inner.look_at_disk();
                 }
             }

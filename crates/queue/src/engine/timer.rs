@@ -64,7 +64,7 @@ async fn sleep_until_next(inner: &Inner) {
 /// tidies fills the disk, so whoever spawned us had better know.
 async fn keep_house(inner: &Arc<Inner>) {
     loop {
-        inner.segment_full.notified().await;
+        inner.untidy.notified().await;
         while let Err(error) = blocking(inner, Inner::keep_house).await {
             tracing::error!(%error, "housekeeping failed");
             if matches!(error, Failure::Poisoned(_)) {
