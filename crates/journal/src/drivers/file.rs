@@ -333,10 +333,12 @@ impl Driver for FileDriver {
         if blobs.len() < MANY {
             return blobs.iter().try_for_each(|(name, bytes)| write_whole(&dir, name, bytes));
         }
+        // Opened first: it tells the sync of what goes wrong from here on, whoever hears of it.
+        let there = File::open(&dir).map_err(during("open", &dir))?;
         for (name, bytes) in blobs {
             write_unfinished(&dir, name, bytes)?;
         }
-        sync_unfinished(&dir, blobs)?;
+        sync_unfinished(&there, &dir, blobs)?;
         for (name, _) in blobs {
             let (path, unfinished) = (dir.join(name), unfinished(&dir, name));
             fs::rename(&unfinished, &path).map_err(during("move", &unfinished))?;
@@ -418,7 +420,7 @@ pub(crate) fn sync_dir(dir: &Path) -> Outcome<()> {
 }
 
 /// The names of the files in a directory, in order.
-pub(crate) fn names(dir: &Path) -> Outcome<Vec<String>> {
+fn names(dir: &Path) -> Outcome<Vec<String>> {
     let entries = fs::read_dir(dir).map_err(during("list", dir))?;
     let mut names = Vec::new();
     for entry in entries {
@@ -439,16 +441,16 @@ pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {
 }
 
 /// Syncs files that do not have their names yet: one sync of the whole file system, since one a
-/// file would take seconds for thousands.
+/// file would take seconds for thousands. `there` is the directory, opened before they were
+/// written: the system tells it of every write that failed since. Before Linux 5.8 it told of none.
 #[cfg(target_os = "linux")]
-fn sync_unfinished(dir: &Path, _blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
-    let there = File::open(dir).map_err(during("open", dir))?;
-    rustix::fs::syncfs(&there).map_err(|error| during("sync", dir)(error.into()))
+fn sync_unfinished(there: &File, dir: &Path, _blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
+    rustix::fs::syncfs(there).map_err(|error| during("sync", dir)(error.into()))
 }
 
 /// Syncs files that do not have their names yet.
 #[cfg(not(target_os = "linux"))]
-fn sync_unfinished(dir: &Path, blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
+fn sync_unfinished(_there: &File, dir: &Path, blobs: &[(String, Vec<u8>)]) -> Outcome<()> {
     for (name, _) in blobs {
         let path = unfinished(dir, name);
         File::open(&path).and_then(|file| file.sync_all()).map_err(during("sync", &path))?;
