@@ -104,12 +104,12 @@ def test_a_connection_too_many_is_told_so_and_the_others_go_on(fresh):
 def test_the_limit_of_open_files_leaves_room_for_the_log(fresh, monkeypatch):
     service = fresh()
     command = service.command()
-    limited = ["sh", "-c", 'ulimit -n 256 && exec "$0" "$@"', *command]
+    limited = ["sh", "-c", 'ulimit -n 320 && exec "$0" "$@"', *command]
     monkeypatch.setattr(service, "command", lambda: limited)
     service.start()
     queue = service.client().create_queue(QueueName="tight")["QueueUrl"]
     until(lambda: metrics(service)["tidemill_connections"] <= 2, "the rest have gone")
-    with connections(service, 200) as crowd:
+    with connections(service, 150) as crowd:
         crowd[0].sendall(post("SendMessage", QueueUrl=queue, MessageBody="x" * MIB))
         assert answer(crowd[0])[0] == 200
         until(lambda: len(readable(crowd)) > 100, "those that are too many are told so")
@@ -216,10 +216,18 @@ def test_bodies_take_together_no_more_than_they_may(fresh):
                 third.sendall(begun)
             status, _, body = answer(third)
             assert status == 503 and b"ServiceUnavailable" in body, body
+        large = b"x" * (3 * MIB)
+        for _ in range(3):
+            assert service.request("POST", "/_tidemill/peek", large)[0] == 503
         with connect(service) as small:
             small.sendall(post("ListQueues"))
             assert answer(small)[0] == 200
     until(lambda: metrics(service)[held] == 0, "it is given back")
+    assert service.request("POST", "/_tidemill/peek", b"x" * (9 * MIB))[0] == 413
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert "ERROR" not in {line["level"] for line in lines}, lines
+    told = [line for line in lines if "--request-memory" in line["message"]]
+    assert [line["level"] for line in told] == ["WARN"], "once for all, not once for each"
 
 
 def test_who_never_reads_its_answers_is_cut_off(fresh):

@@ -130,3 +130,30 @@ def test_a_disk_without_any_room_ends_it_until_there_is_some(disk):
     assert service.stop() == 0
     checked = there.check()
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_log_of_metrics_that_fails_alone_is_told_and_the_queues_go_on(disk):
+    service, there = disk("6m")
+    # Only what is measured lies on the small disk.
+    small = there.place / "metrics"
+    subprocess.run(there.inside(["mkdir", small]), check=True, timeout=30)
+    service.data = there.place.parent / "data"
+    service.data.mkdir()
+    (service.data / "metrics").symlink_to(small)
+    service.start()
+    cloudwatch, sqs = service.client("cloudwatch"), service.client()
+    url = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    data = [{"MetricName": f"{n:04}" + "x" * 240, "Value": n} for n in range(1000)]
+
+    def put():
+        try:
+            cloudwatch.put_metric_data(Namespace="N", MetricData=data)
+        except ClientError as error:
+            return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+    assert until(put, "the disk is full") == 500
+    status, word, reason = health(service)
+    assert (status, word) == (503, "failed") and "metrics" in reason, reason
+    assert refusing(service) == ["failed"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "x"

@@ -315,6 +315,11 @@ impl Metrics {
         self.0.journal.durable_at(end).await
     }
 
+    /// Why the journal accepts nothing more, if so: no value is taken in any more.
+    pub fn failure(&self) -> Option<Poisoned> {
+        self.0.journal.is_poisoned().map(Poisoned)
+    }
+
     /// Writes and syncs what is pending, and accepts nothing more.
     ///
     /// # Errors

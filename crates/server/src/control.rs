@@ -8,7 +8,7 @@ use tidemill_http::{Answer, Request};
 use tracing::info;
 
 use crate::app::App;
-use crate::{faults, instances, metrics, peek, verify};
+use crate::{faults, instances, journey, metrics, peek, verify};
 
 const JSON: &str = "application/json";
 
@@ -35,7 +35,7 @@ pub(crate) fn looked_at(request: &Request<'_>, answer: impl FnOnce() -> Answer) 
 
 /// `GET /health`: 200 while everything is served, 503 with the reason when it is not.
 pub(crate) fn health(app: &App) -> Answer {
-    let failed = app.engine.failure();
+    let failed = metrics::worst(app.engine.failure(), app.measured.failure());
     let (status, word) = match &failed {
         None => (StatusCode::OK, "ok"),
         Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, metrics::word(failure)),
@@ -86,8 +86,10 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
     if request.headers.get("origin").is_some() && request.headers.get(HOST).is_some() {
         return Err(Refused(StatusCode::FORBIDDEN, "not for browsers".to_owned()));
     }
-    let body = request.body;
-    let body = body.map_err(|untaken| Refused(StatusCode::BAD_REQUEST, untaken.to_string()))?;
+    let body = request.body.map_err(|untaken| {
+        let fault = journey::refusal(app, untaken);
+        Refused(fault.error.status, fault.message.into_owned())
+    })?;
     let signed = tidemill_sign::Request {
         method: request.method,
         path,

@@ -5,6 +5,7 @@
 //! backlog it would only seem that the service had died.
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -16,11 +17,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::warn;
 
+use crate::data::JOURNALS;
+
 /// Connections, unless the settings say otherwise.
 const USUAL: usize = 10_000;
-/// File descriptors that are not for connections: two logs with up to 64 open files each, and
+/// File descriptors that are not for connections: logs with up to 64 open files each, and
 /// what the runtimes need. A log that may not open a file could not go on.
-const RESERVED: u64 = 160;
+const RESERVED: u64 = 64 * JOURNALS.len() as u64 + 32;
 /// Connections that there are room for however few descriptors there are.
 const FEWEST: u64 = 16;
 /// How many of those that are refused are told so at a time; more are closed without a word.
@@ -42,6 +45,8 @@ pub(crate) struct Crowd {
     /// Connections that were refused.
     pub(crate) refused: Counter,
     farewells: Gauge,
+    /// Requests that there was no memory for.
+    unheld: Mutex<Seldom>,
 }
 
 /// The place of one connection, free again when it is dropped.
@@ -73,7 +78,16 @@ impl Crowd {
         }
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let (open, refused) = (Gauge::default(), Counter::default());
-        Self { most, open, refused, farewells: Gauge::default() }
+        let (farewells, unheld) = (Gauge::default(), Mutex::default());
+        Self { most, open, refused, farewells, unheld }
+    }
+
+    /// A request was one too many for the memory that requests may take.
+    pub(crate) fn overfull(&self, now: Duration) {
+        let mut unheld = self.unheld.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = unheld.happened(now) {
+            warn!(times, "requests refused: those under way hold all of --request-memory");
+        }
     }
 
     /// A place for one more connection, if there is one.
@@ -97,8 +111,9 @@ impl Crowd {
 
 fn place(taken: &Gauge, most: i64) -> Option<Place> {
     // Counted first and looked at after, so that two cannot take the last place.
-    let place = (taken.inc(), Place(taken.clone()));
-    (place.0 < most).then_some(place.1)
+    let before = taken.inc();
+    let place = Place(taken.clone());
+    (before < most).then_some(place)
 }
 
 async fn farewell(stream: io::Result<std::net::TcpStream>) -> io::Result<()> {

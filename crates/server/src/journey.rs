@@ -9,6 +9,7 @@ use http::{HeaderName, StatusCode};
 use tidemill_api::{SERVICES, cloudwatch, ec2, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_http::{Answer, Request, Untaken};
+use tidemill_queue::Failure;
 use tidemill_services::Context;
 use tidemill_sign::Credential;
 use tidemill_wire::{
@@ -55,7 +56,7 @@ async fn steps(
 ) -> Result<Reply, Unidentified> {
     let Request { method, path, query, headers, body } = *request;
     let head = Head { method, path, query, headers };
-    let raw = body.map_err(|untaken| unread(&head, refusal(untaken)))?;
+    let raw = body.map_err(|untaken| unread(&head, refusal(app, untaken)))?;
     let plain = plain_body(headers, raw, app.settings.max_body);
     let plain = plain.map_err(|fault| unread(&head, fault))?;
     // A body that was packed takes more than was counted.
@@ -63,7 +64,7 @@ async fn steps(
         Cow::Borrowed(_) => Ok(None),
         Cow::Owned(unzipped) => app.budget.take(unzipped.len()).map(Some),
     };
-    let held = held.map_err(|untaken| unread(&head, refusal(untaken)))?;
+    let held = held.map_err(|untaken| unread(&head, refusal(app, untaken)))?;
     let signed = signed(&head, raw);
     let claimed = Credential::claimed(&signed);
     let signed_for = claimed.as_ref().map(Credential::service);
@@ -136,11 +137,14 @@ fn unread(head: &Head<'_>, fault: Fault) -> Unidentified {
 }
 
 /// What is answered when a body was not taken.
-fn refusal(untaken: Untaken) -> Fault {
+pub(crate) fn refusal(app: &App, untaken: Untaken) -> Fault {
     let shape = match untaken {
         Untaken::TooLarge(_) => &fault::TOO_LARGE,
         Untaken::TooSlow(_) => &TIMEOUT,
-        Untaken::TooMuch => &fault::UNAVAILABLE,
+        Untaken::TooMuch => {
+            app.crowd.overfull(app.clock.monotonic());
+            &fault::UNAVAILABLE
+        }
         Untaken::BrokenOff => &fault::SERIALIZATION,
     };
     Fault::new(shape, untaken.to_string())
@@ -149,8 +153,13 @@ fn refusal(untaken: Untaken) -> Fault {
 fn report(app: &App, fault: &Fault, call: Option<&Call>, id: &str) {
     let operation = call.map_or("none", |call| call.operation.name);
     let (code, message) = (fault.error.name, &*fault.message);
-    // What is wrong with the disk is told once: a line a request would only fill it further.
-    if fault.error.sender || app.engine.failure().is_some() {
+    // What is wrong with the disk is told once, and that memory is short now and then: a line a
+    // request would only make it worse.
+    let is_told = match fault.error.status {
+        StatusCode::SERVICE_UNAVAILABLE => true,
+        _ => matches!(app.engine.failure(), Some(Failure::Poisoned(_))),
+    };
+    if fault.error.sender || is_told {
         debug!(request = id, operation, code, message, "refused");
     } else {
         error!(request = id, operation, code, message, "failed");

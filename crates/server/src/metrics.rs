@@ -18,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tidemill_api::SERVICES;
 use tidemill_base::Clock;
 use tidemill_http::Budget;
+use tidemill_journal::Poisoned;
 use tidemill_queue::{DiskMetrics, Engine, Failure, QueueMetrics};
 use tidemill_wire::{Call, Service};
 
@@ -198,7 +199,8 @@ impl Collector for Engines {
             gauges(&mut encoder, queues, name, help, value)?;
         }
         counters(&mut encoder, queues)?;
-        disk(&mut encoder, &metrics.disk)?;
+        let failure = worst(metrics.disk.failure.clone(), self.measured.failure());
+        disk(&mut encoder, &metrics.disk, failure.as_ref())?;
         measured(&mut encoder, &self.measured.stored())?;
         journal(&mut encoder, &metrics)
     }
@@ -279,6 +281,15 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, queues: &[QueueMetrics]) -> fmt
     Ok(())
 }
 
+/// What is wrong with the disk for the queues, or else for what was measured, which have a log
+/// each. A log that failed is told first: it does not come back by itself.
+pub(crate) fn worst(queues: Option<Failure>, measured: Option<Poisoned>) -> Option<Failure> {
+    match queues {
+        Some(failed @ Failure::Poisoned(_)) => Some(failed),
+        passing => measured.map(Failure::Poisoned).or(passing),
+    }
+}
+
 /// What is wrong with the disk, in a word.
 pub(crate) fn word(failure: &Failure) -> &'static str {
     match failure {
@@ -290,61 +301,42 @@ pub(crate) fn word(failure: &Failure) -> &'static str {
 
 /// Whether changes are refused and why, and what the disk has left.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-fn disk(encoder: &mut DescriptorEncoder<'_>, disk: &DiskMetrics) -> fmt::Result {
+fn disk(
+    encoder: &mut DescriptorEncoder<'_>,
+    disk: &DiskMetrics,
+    failure: Option<&Failure>,
+) -> fmt::Result {
     let help = "1 where changes are refused: the disk failed, is stalled, or is nearly full";
     let mut refusing = encoder.encode_descriptor("disk_refusing", help, None, MetricType::Gauge)?;
-    let now = disk.failure.as_ref().map(word);
+    let now = failure.map(word);
     for reason in ["failed", "stalled", "full"] {
         let gauge = ConstGauge::new(i64::from(now == Some(reason)));
         gauge.encode(refusing.encode_family(&[("reason", reason)])?)?;
     }
-    let gauges = [
-        (
-            "disk_free_bytes",
-            "Bytes that the disk has room for",
-            disk.free.map(|free| free.as_u64() as f64),
-        ),
-        (
-            "disk_reserve_bytes",
-            "Bytes of those that are kept for deletions",
-            Some(disk.reserve.as_u64() as f64),
-        ),
-        (
-            "disk_operation_under_way_seconds",
-            "How long the write or the sync has taken that is under way",
-            Some(disk.under_way.as_secs_f64()),
-        ),
-    ];
-    for (name, help, value) in gauges {
-        if let Some(value) = value {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
-        }
+    if let Some(free) = disk.free {
+        let help = "Bytes that the disk has room for";
+        gauge(encoder, "disk_free_bytes", help, free.as_u64() as f64)?;
     }
-    Ok(())
+    let help = "Bytes of those that are kept for deletions";
+    gauge(encoder, "disk_reserve_bytes", help, disk.reserve.as_u64() as f64)?;
+    let help = "How long the write or the sync has taken that is under way";
+    gauge(encoder, "disk_operation_under_way_seconds", help, disk.under_way.as_secs_f64())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> fmt::Result {
+    let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(descriptor)
 }
 
 /// What CloudWatch holds.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 fn measured(encoder: &mut DescriptorEncoder<'_>, stored: &tidemill_metric::Stored) -> fmt::Result {
-    let gauges = [
-        ("metrics_stored", "Metrics of CloudWatch that are kept", stored.metrics as f64),
-        (
-            "metrics_memory_bytes",
-            "About what they take of --metrics-memory",
-            stored.weight.as_u64() as f64,
-        ),
-        (
-            "metrics_halvings",
-            "How often the time that they are kept was halved for want of memory",
-            f64::from(stored.retention.halvings),
-        ),
-    ];
-    for (name, help, value) in gauges {
-        let gauge = ConstGauge::new(value);
-        gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
-    }
-    Ok(())
+    let help = "Metrics of CloudWatch that are kept";
+    gauge(encoder, "metrics_stored", help, stored.metrics as f64)?;
+    let help = "About what they take of --metrics-memory";
+    gauge(encoder, "metrics_memory_bytes", help, stored.weight.as_u64() as f64)?;
+    let help = "How often the time that they are kept was halved for want of memory";
+    gauge(encoder, "metrics_halvings", help, f64::from(stored.retention.halvings))
 }
 
 fn journal(encoder: &mut DescriptorEncoder<'_>, metrics: &tidemill_queue::Metrics) -> fmt::Result {
