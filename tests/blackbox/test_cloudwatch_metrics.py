@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clients import command_line, user
+from test_abuse import MIB, resident
 
 _numbers = itertools.count(1)
 OLD = pathlib.Path(sys.prefix) / "old"
@@ -567,7 +568,8 @@ def test_what_was_acknowledged_survives_a_kill(fresh):
 def test_memory_is_bounded(fresh):
     service = fresh("--metrics-memory", "1MiB").start()
     client = service.client("cloudwatch")
-    refused = None
+    client.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1}])
+    before, refused = resident(service), None
     for batch in range(40):
         data = [{"MetricName": f"m-{batch}-{n}", "Value": 1} for n in range(1000)]
         try:
@@ -577,6 +579,8 @@ def test_memory_is_bounded(fresh):
             break
     assert refused is not None and refused["Code"].startswith("Throttling"), refused
     assert "tidemill_metrics_halvings 10" in service.get("/metrics")[2].decode()
+    # What it takes for requests and for the log is in this too.
+    assert resident(service) - before < 24 * MIB
 
 
 def test_an_old_client_puts_and_gets(shared):
