@@ -146,7 +146,9 @@ fn sum(text: &str, name: &str) -> f64 {
 pub fn beside(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     if !path.exists() {
-        bail!("{} is missing: build it with `cargo build --release --workspace`", path.display());
+        // Not the whole workspace: the service would get what only the simulation needs.
+        let packages = "-p tidemill -p tidemill-bench -p tidemill-proof";
+        bail!("{} is missing: build it with `cargo build --release {packages}`", path.display());
     }
     Ok(path)
 }

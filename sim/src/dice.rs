@@ -18,9 +18,9 @@ impl Dice {
         Self::seeded(self.0.number())
     }
 
-    /// The same source, for those who ask for [`Chance`].
+    /// Another source, as [`Dice::fork`], for those who ask for [`Chance`].
     pub(crate) fn chance(&self) -> Chance {
-        Chance::seeded(self.0.number())
+        self.fork().0
     }
 
     /// Less than `sides`; 0 if there are none.

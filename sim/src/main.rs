@@ -1,6 +1,6 @@
 //! `cargo xtask simulate`: plays seeds, and says what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,7 +13,7 @@ use tidemill_sim::{Break, Outcome, play};
 #[command(name = "simulate")]
 struct Arguments {
     /// How many seeds are played.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first of them.
     #[arg(long, default_value_t = 0)]
@@ -35,17 +35,17 @@ fn main() -> ExitCode {
         return play_one(seed, arguments.broken);
     }
     let clock = Clock::system();
-    let (first, last) = (arguments.from, arguments.from + arguments.seeds);
-    println!("simulate: seeds {first} to {}, {} of them twice", last - 1, arguments.twice);
+    let (first, last) = (arguments.from, arguments.from.saturating_add(arguments.seeds - 1));
+    println!("simulate: seeds {first} to {last}, {} of them twice", arguments.twice);
     let mut totals: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut bad = Vec::new();
-    for seed in first..last {
+    let (mut bad, mut played) = (BTreeSet::new(), 0_u64);
+    for seed in first..=last {
         let outcome = watched(seed, arguments.broken, false);
         if seed - first < arguments.twice {
             let again = watched(seed, arguments.broken, false);
             if again.digest != outcome.digest {
                 println!("seed {seed} came to {}, then to {}", outcome.digest, again.digest);
-                bad.push(seed);
+                bad.insert(seed);
             }
         }
         for (what, number) in outcome.totals {
@@ -53,9 +53,9 @@ fn main() -> ExitCode {
         }
         if !outcome.violations.is_empty() {
             tell(seed, &outcome.violations);
-            bad.push(seed);
+            bad.insert(seed);
         }
-        let played = seed - first + 1;
+        played += 1;
         if played.is_multiple_of(500) {
             println!("  {played} seeds after {} s", clock.monotonic().as_secs());
         }
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     let totals: Vec<_> = totals.iter().map(|(what, number)| format!("{what} {number}")).collect();
     println!("simulate: {}", totals.join(", "));
     let seconds = clock.monotonic().as_secs_f64();
-    println!("simulate: {} seeds in {seconds:.1} s, {} of them bad", arguments.seeds, bad.len());
+    println!("simulate: {played} seeds in {seconds:.1} s, {} of them bad", bad.len());
     if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -89,8 +89,7 @@ impl Consumer {
         }
         if !self.kept.is_empty() && self.dice.one_in(4) {
             let at = self.dice.between(0, self.kept.len() as u64 - 1) as usize;
-            let old = self.kept.split_off(at);
-            let old = old.into_iter().take(10).collect();
+            let old = self.kept.drain(at..(at + 10).min(self.kept.len())).collect();
             self.act(Act::Delete, old, link, shared).await?;
         }
         Some(())

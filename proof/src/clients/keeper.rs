@@ -13,6 +13,8 @@ use crate::queues::Queue;
 
 /// The shortest retention that it sets: nothing grows too old during a run.
 const RETENTION: u64 = 86_400;
+/// That of a queue for which none was set.
+const DEFAULT: u64 = 345_600;
 
 /// The client that looks after the queues themselves.
 pub(crate) struct Keeper {
@@ -95,8 +97,7 @@ impl Keeper {
         let answer = ask(link, shared, "GetQueueAttributes", &parameters).await?;
         let retention = answer["Attributes"]["MessageRetentionPeriod"].as_str();
         let retention = retention.and_then(|text| text.parse::<u64>().ok());
-        // Never set, it is the default.
-        let retention = retention.filter(|it| *it != 345_600).map_or(0, |it| it - RETENTION);
+        let retention = step_of(retention);
         expect(&mut self.retention, retention, "the retention", shared);
 
         let parameters = json!({ "QueueUrl": Queue::Orders.url() });
@@ -130,6 +131,16 @@ impl Keeper {
     }
 }
 
+/// Which of the values that were set a retention is: 0 is the default, as long as none was. One
+/// that nobody set is none of them.
+fn step_of(retention: Option<u64>) -> u64 {
+    match retention {
+        Some(DEFAULT) => 0,
+        Some(it) => it.checked_sub(RETENTION).unwrap_or(u64::MAX),
+        None => u64::MAX,
+    }
+}
+
 fn expect(register: &mut Register, value: u64, what: &str, shared: &Shared) {
     let before = register.to_string();
     if !register.reads(value) {
@@ -157,7 +168,13 @@ async fn ask(
 
 #[cfg(test)]
 mod tests {
-    use super::Register;
+    use super::{DEFAULT, RETENTION, Register, step_of};
+
+    #[test]
+    fn a_retention_that_nobody_set_is_none_of_those_that_were() {
+        assert_eq!((step_of(Some(DEFAULT)), step_of(Some(RETENTION + 3))), (0, 3));
+        assert_eq!((step_of(Some(60)), step_of(None)), (u64::MAX, u64::MAX));
+    }
 
     #[test]
     fn a_register_may_hold_what_was_lost_and_must_hold_what_was_answered() {
