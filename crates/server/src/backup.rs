@@ -11,7 +11,7 @@ pub(crate) fn run(asked: &Backup) -> anyhow::Result<()> {
     let Backup { data_dir, to } = asked;
     let copied = back_up(data_dir, &JOURNALS, to, |log, progress| {
         let (done, total) = (progress.done, progress.total);
-        tools::progress(&format!("{log}: {done} of {total} read and copied\x1b[K"));
+        tools::progress(&format!("{log}: {done} of {total} read and copied"));
     });
     tools::progress_end();
     for report in &copied? {

@@ -98,6 +98,5 @@ fn tell_damage(report: &Report) {
 }
 
 fn show(progress: Progress) {
-    let text = format!("checked {} of {}", progress.done, progress.total);
-    tools::progress(&format!("{text}\x1b[K"));
+    tools::progress(&format!("checked {} of {}", progress.done, progress.total));
 }

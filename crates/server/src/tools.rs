@@ -258,10 +258,10 @@ pub(crate) fn messages(count: usize) -> String {
     if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
-/// A line that is written over, on a terminal only.
+/// A line that is written over, and nothing left of the one before, on a terminal only.
 pub(crate) fn progress(text: &str) {
     if io::stderr().is_terminal() {
-        eprint!("\r{text}");
+        eprint!("\r{text}\x1b[K");
     }
 }
 
