@@ -357,4 +357,4 @@ fn after(at: Position) -> Position {
 }
 
 #[cfg(test)]
-mod model;
+mod rig;
