@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::load::now;
+use crate::work::noise;
 
 /// How much is written before it begins again at the front: a few of the journal's segments.
 const ROOM: usize = 64 << 20;
@@ -29,7 +30,7 @@ impl Disk {
     /// Makes a file in `folder`, all its blocks written. It is gone when this is dropped.
     pub fn in_folder(folder: &Path) -> anyhow::Result<Self> {
         let file = tempfile::tempfile_in(folder).context("no file can be made there")?;
-        let bytes: Vec<u8> = (0..ROOM).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
+        let bytes = noise(ROOM);
         for at in (0..ROOM).step_by(STEP) {
             file.write_all_at(&bytes[at..at + STEP], at as u64)?;
         }

@@ -12,7 +12,7 @@ use clap::Parser;
 use tidemill_bench::client::Client;
 use tidemill_bench::load::{self, Measured, Told, now};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::report::{Allowed, Kept, Report};
 use tidemill_bench::server::Server;
 use tidemill_bench::work::{BATCH, Work, handles, to_path};
 
@@ -44,7 +44,7 @@ struct Options {
     #[arg(long, default_value_t = 0.25)]
     batched_at_most: f64,
     #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
 }
 
 /// Reads a number of messages.
@@ -75,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
         "{} clients, {} times {} messages of {} bytes",
         options.clients, options.rounds, options.messages, options.size
     );
-    let mut report = Report::begin("cpu", &options.keep, &options.on, &options.sync, &load);
+    let mut report = Report::begin("cpu", &options.kept, &options.on, &options.sync, &load);
     report.line(&format!(
         "{:<18}{:>9}{:>9}{:>8}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}",
         "workload",

@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::client::{Client, call};
+use crate::work::BATCH;
 
 /// How many connections fill a queue.
 const FILLERS: usize = 8;
-/// Messages of a batch.
-const BATCH: usize = 10;
 
 /// A queue, and how what it holds is spread over message groups.
 #[derive(Clone, Debug)]

@@ -9,10 +9,10 @@ use time::macros::format_description;
 
 /// Where a run's results go, and when it fails.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Keep {
+pub struct Kept {
     /// Write the results to this file, as JSON: those worth keeping are in bench/results
-    #[arg(long)]
-    pub keep: Option<PathBuf>,
+    #[arg(long = "keep", value_name = "KEEP")]
+    pub to: Option<PathBuf>,
     /// What to know of this run, kept with its results: what else the machine was doing
     #[arg(long, default_value = "")]
     pub note: String,
@@ -43,7 +43,7 @@ impl Allowed {
 /// A run's results, as they come.
 pub struct Report {
     name: &'static str,
-    keep: Keep,
+    kept: Kept,
     about: Value,
     lines: Vec<String>,
     targets: Vec<Value>,
@@ -53,7 +53,7 @@ pub struct Report {
 impl Report {
     /// Begins, and says on what is measured. `folder` is on the disk that is measured; `sync` is
     /// the sync mode; `load` is what the machine is given to do.
-    pub fn begin(name: &'static str, keep: &Keep, folder: &Path, sync: &str, load: &str) -> Self {
+    pub fn begin(name: &'static str, kept: &Kept, folder: &Path, sync: &str, load: &str) -> Self {
         let about = json!({
             "benchmark": name,
             "date": date(),
@@ -66,10 +66,10 @@ impl Report {
             "sync": sync,
             "load": load,
             "load average before": load_average(),
-            "note": keep.note,
+            "note": kept.note,
         });
         let (lines, targets, missed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut report = Self { name, keep: keep.clone(), about, lines, targets, missed };
+        let mut report = Self { name, kept: kept.clone(), about, lines, targets, missed };
         let machine = &report.about["machine"];
         report.line(&format!(
             "{} cores of {}, {}; sync {sync}; {load}; load average {}",
@@ -95,7 +95,7 @@ impl Report {
             Allowed::AtLeast(least) => ("at least", least),
         };
         // What is not a number, where nothing was measured, is no less than anything: a miss.
-        let (met, is_near) = (missed_by <= 1.0, missed_by <= self.keep.missed_by);
+        let (met, is_near) = (missed_by <= 1.0, missed_by <= self.kept.missed_by);
         let verdict = if met { "met" } else { "MISSED" };
         self.line(&format!("{verdict:<7} {what}: {measured:.2}, {word} {bound}"));
         if !met && !is_near {
@@ -114,7 +114,7 @@ impl Report {
         self.about["load average after"] = load_average().into();
         self.about["targets"] = self.targets.into();
         self.about["lines"] = self.lines.into();
-        if let Some(path) = &self.keep.keep {
+        if let Some(path) = &self.kept.to {
             let text = format!("{:#}\n", self.about);
             std::fs::write(path, text)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -177,8 +177,8 @@ mod tests {
     use super::*;
 
     fn report(missed_by: f64, path: &Path) -> Report {
-        let keep = Keep { keep: Some(path.to_owned()), note: String::new(), missed_by };
-        Report::begin("test", &keep, Path::new("."), "durable", "one client")
+        let kept = Kept { to: Some(path.to_owned()), note: String::new(), missed_by };
+        Report::begin("test", &kept, Path::new("."), "durable", "one client")
     }
 
     #[test]

@@ -71,11 +71,14 @@ pub fn to_path(work: &[u8], path: &str) -> Vec<u8> {
     moved
 }
 
-/// Random-looking text, so that nothing on the way profits from a run of one letter.
+/// Random-looking bytes, so that nothing on the way profits from a run of one of them.
+pub(crate) fn noise(size: usize) -> Vec<u8> {
+    (0..size as u64).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect()
+}
+
+/// Random-looking text.
 fn body(size: usize) -> String {
-    let bytes: Vec<u8> =
-        (0..size as u64).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
-    let mut body = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let mut body = base64::engine::general_purpose::STANDARD.encode(noise(size));
     body.truncate(size);
     body
 }

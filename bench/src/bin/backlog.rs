@@ -13,7 +13,7 @@ use serde_json::json;
 use tidemill_bench::client::{Client, call};
 use tidemill_bench::load::{now, percentile};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::report::{Allowed, Kept, Report};
 use tidemill_bench::server::Server;
 
 /// Measures what a backlog costs.
@@ -48,7 +48,7 @@ struct Options {
     #[arg(long, default_value_t = 2.0)]
     start: f64,
     #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
 }
 
 /// Receives in a row at one queue before it is the other's turn.
@@ -63,7 +63,7 @@ async fn main() -> anyhow::Result<()> {
         "{} messages of {} bytes wait, {} receives a queue",
         options.waiting, options.size, options.receives
     );
-    let mut report = Report::begin("backlog", &options.keep, &options.on, &options.sync, &load);
+    let mut report = Report::begin("backlog", &options.kept, &options.on, &options.sync, &load);
     report.line(&format!(
         "{:<20}{:>10}{:>10}{:>10}{:>10}{:>7}{:>10}{:>12}{:>12}",
         "backlog", "p50 us", "of 100", "p99 us", "of 100", "ratio", "MiB", "start s", "killed s"

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tidemill_bench::client::{Client, call};
 use tidemill_bench::load::{now, percentile};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::report::{Allowed, Kept, Report};
 use tidemill_bench::server::Server;
 
 /// Measures how long quiet tenants wait beside a noisy one.
@@ -40,7 +40,7 @@ struct Options {
     #[arg(long, default_value_t = 3.0)]
     at_most: f64,
     #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
 }
 
 /// The quiet tenants.
@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
         "{TENANTS} quiet tenants with {} messages each, a flood of {}, {} consumers",
         options.quiet, options.flood, options.consumers
     );
-    let mut report = Report::begin("fair", &options.keep, &options.on, "durable", &load);
+    let mut report = Report::begin("fair", &options.kept, &options.on, "durable", &load);
     report.line("quiet tenants' wait, from send to receive, in ms");
     let alone = run(&options, 0, true).await?;
     report.line(&row("alone", &alone));

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tidemill_bench::client::{Client, call};
 use tidemill_bench::load::{now, percentile};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::report::{Allowed, Kept, Report};
 use tidemill_bench::server::Server;
 use tokio::sync::mpsc;
 
@@ -39,7 +39,7 @@ struct Options {
     #[arg(long, default_value_t = 5.0)]
     beyond: f64,
     #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
 }
 
 /// A message as it arrived, and when.
@@ -49,7 +49,7 @@ type Arrived = (Value, Instant);
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let load = format!("{} long polls, {} messages", options.polls, options.messages);
-    let mut report = Report::begin("idle", &options.keep, &options.on, "durable", &load);
+    let mut report = Report::begin("idle", &options.kept, &options.on, "durable", &load);
     let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
     let server = Server::tidemill(data.path(), "durable").await?;
     let queue = Queue { name: "idle".into(), fifo: false, groups: 0 };

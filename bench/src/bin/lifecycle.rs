@@ -14,7 +14,7 @@ use tidemill_bench::client::Client;
 use tidemill_bench::disk::Disk;
 use tidemill_bench::load::{self, Measured, Told, now};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::report::{Allowed, Kept, Report};
 use tidemill_bench::server::Server;
 use tidemill_bench::work::{BATCH, Work, handles};
 
@@ -43,7 +43,7 @@ struct Options {
     #[arg(long, default_value_t = 0.4)]
     at_least: f64,
     #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
 }
 
 #[tokio::main]
@@ -53,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
         "{} clients, {} times {} messages of {} bytes, {BATCH} a request",
         options.clients, options.rounds, options.messages, options.size
     );
-    let mut report = Report::begin("lifecycle", &options.keep, &options.on, &options.sync, &load);
+    let mut report = Report::begin("lifecycle", &options.kept, &options.on, &options.sync, &load);
     let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
     let server = Server::tidemill(data.path(), &options.sync).await?;
     let queue = Queue { name: "lifecycle".into(), fifo: false, groups: 0 };

@@ -16,7 +16,7 @@ use clap::Parser;
 use tidemill_bench::client::Client;
 use tidemill_bench::load::{self, Measured, Told, now};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Keep, Report};
+use tidemill_bench::report::{Allowed, Kept, Report};
 use tidemill_bench::server::Server;
 use tidemill_bench::work::{BATCH, Work, handles};
 
@@ -48,7 +48,7 @@ struct Options {
     #[arg(long, default_value_t = 60)]
     within: u64,
     #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
 }
 
 /// How often the folder is looked at.
@@ -61,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
         "{} GB in messages of {} bytes, {} clients, in {} part(s)",
         options.gigabytes, options.size, options.clients, options.parts
     );
-    let mut report = Report::begin("reclaim", &options.keep, &options.on, &options.sync, &load);
+    let mut report = Report::begin("reclaim", &options.kept, &options.on, &options.sync, &load);
     let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
     let server = Server::tidemill(data.path(), &options.sync).await?;
     let queue = Queue { name: "reclaim".into(), fifo: false, groups: 0 };
