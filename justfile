@@ -34,6 +34,10 @@ crash *arguments:
 simulate *arguments:
     cargo xtask simulate "$@"
 
+# The minds that scale workers, against traces of demand: just scaling --seeds 5 --plots docs/scaling
+scaling *arguments:
+    cargo xtask scaling "$@"
+
 # Tidemill beside a bare HTTP handler; arguments go to the tool: just bench --help. The other
 # benchmarks are beside it: see docs/performance.md.
 bench *arguments:

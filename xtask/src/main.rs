@@ -4,6 +4,7 @@ mod botocore;
 mod choices;
 mod crash;
 mod models;
+mod scaling;
 mod simulate;
 mod test;
 
@@ -41,6 +42,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Plays traces of demand against the minds that scale workers, and holds the fast one to its
+    /// goals; `cargo xtask scaling --help` tells the arguments.
+    #[command(disable_help_flag = true)]
+    Scaling {
+        /// What the plays are told, such as `--seeds 5` or `--plots docs/scaling`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Plays the engine and its recovery on a simulated disk and clock, seed after seed;
     /// `cargo xtask simulate --help` tells the arguments.
     #[command(disable_help_flag = true)]
@@ -68,6 +77,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Test { only } => test::run_all(only.as_deref()),
         Command::Crash { arguments } => crash::run(arguments.iter().map(String::as_str)),
+        Command::Scaling { arguments } => scaling::run(arguments.iter().map(String::as_str)),
         Command::Simulate { arguments } => simulate::run(arguments.iter().map(String::as_str)),
     }
 }

@@ -22,6 +22,7 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-identity", 2, &["base", "journal", "sign"]),
     ("tidemill-metric", 2, &["base", "journal"]),
     ("tidemill-fleet", 2, &["base", "journal"]),
+    ("tidemill-scaling", 2, &["base"]),
     (
         "tidemill-services",
         3,
@@ -37,6 +38,7 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ),
     ("tidemill-bench", 4, &[]),
     ("tidemill-proof", 5, &["base", "bench"]),
+    ("tidemill-demand", 4, &["base", "metric", "scaling"]),
     ("tidemill-sim", 4, &["base", "journal", "queue"]),
     ("xtask", 4, &[]),
 ];
