@@ -65,6 +65,11 @@ impl Buckets {
         self.runs.is_empty()
     }
 
+    /// The first bucket that holds anything.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.runs.first_key_value().map(|(&first, _)| first)
+    }
+
     /// Adds to what a bucket holds.
     pub(crate) fn add(&mut self, bucket: u32, summary: &Summary) {
         let cell = match self.take(bucket) {

@@ -34,7 +34,7 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
 
 /// The length of a list or a text, as it is written.
 pub(crate) fn length(length: usize) -> u32 {
-    u32::try_from(length).expect("a request is far smaller than that")
+    u32::try_from(length).expect("memory holds far fewer than that")
 }
 
 pub(crate) fn put_dimensions(out: &mut Vec<u8>, dimensions: &[Dimension]) {
@@ -171,6 +171,9 @@ impl Summary {
             }
             _ => return Err(Malformed("a distribution in it is unknown")),
         };
+        if !spread.is_sound() {
+            return Err(Malformed("a distribution in it cannot be one"));
+        }
         Ok(Self { samples, sum, minimum, maximum, spread })
     }
 }

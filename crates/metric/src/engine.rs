@@ -42,13 +42,17 @@ struct Shown {
     at: Position,
     /// What was appended behind, each with where the log ended after it.
     between: VecDeque<(Position, Event)>,
+    /// When it was found that keeping things for a shorter time makes no room.
+    vain: Option<Timestamp>,
 }
 
 /// The checkpoint in force.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Checkpoint {
     at: Position,
     size: u64,
+    /// When what has grown older was moved last: whoever does that makes checkpoints, too.
+    aged: Timestamp,
 }
 
 /// How many values there are, and what they take.
@@ -82,10 +86,15 @@ const ALARMS: &str = "alarms";
 const INTERVAL: ByteSize = ByteSize::mib(4);
 /// How often what has grown older is moved.
 const AGING: Duration = Duration::from_mins(10);
+/// Where no room was to be had, it is looked for again after so long: looking goes through all that
+/// there is.
+const LOOK: Duration = Duration::from_mins(1);
+/// Room is made for at least this part of the limit.
+const ROOM: u64 = 16;
 
 impl Metrics {
     /// Opens the metrics that the driver holds, or begins without any. They take about `limit` of
-    /// memory; before they take more, they are kept for half as long, and so on.
+    /// memory; before they take more, they are kept for half as long, and so on, where that helps.
     ///
     /// # Errors
     /// If the journal does not open, or holds what this version does not understand.
@@ -96,7 +105,8 @@ impl Metrics {
         limit: ByteSize,
     ) -> Result<Self, OpenError<Unreadable>> {
         let mut state = State::default();
-        let mut checkpoint = Checkpoint::default();
+        let begin = Position::default();
+        let mut checkpoint = Checkpoint { at: begin, size: 0, aged: clock.now() };
         let journal = Journal::open(driver, options, |event| match event {
             Recovered::Section { name, at, bytes } => {
                 let told = |why| Unreadable(format!("the snapshot of the {name}: {why}"));
@@ -119,7 +129,8 @@ impl Metrics {
                 Ok(())
             }
         })?;
-        let shown = Shown { state, at: journal.end(), between: VecDeque::new() };
+        let between = VecDeque::new();
+        let shown = Shown { state, at: journal.end(), between, vain: None };
         let (shown, checkpoint) = (Mutex::new(shown), Mutex::new(checkpoint));
         Ok(Self(Arc::new(Inner { journal, clock, limit, shown, checkpoint })))
     }
@@ -139,7 +150,7 @@ impl Metrics {
         let batch = Batch { account, region, namespace: namespace.into(), now, points };
         let end = {
             let mut shown = self.0.shown();
-            if let Some(shorter) = self.0.make_room(&shown.state)? {
+            if let Some(shorter) = self.0.make_room(&mut shown, now)? {
                 self.0.append(&mut shown, Event::Aged { now, retention: shorter })?;
             }
             self.0.append(&mut shown, Event::Stored(batch))?
@@ -261,19 +272,11 @@ impl Metrics {
     /// # Errors
     /// If the journal accepts nothing more, or a checkpoint cannot be stored; the one before stays
     /// in force then.
-    pub fn tidy(&self, aged: &mut Timestamp) -> Result<(), CheckpointError> {
+    pub fn tidy(&self) -> Result<(), CheckpointError> {
         let inner = &*self.0;
-        let now = inner.clock.now();
-        if now.since(*aged) >= AGING {
-            *aged = now;
-            let mut shown = inner.shown();
-            if !shown.state.is_empty() {
-                let retention = inner.relaxed(&shown.state);
-                inner.append(&mut shown, Event::Aged { now, retention })?;
-            }
-        }
         let since = {
-            let checkpoint = inner.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut checkpoint = inner.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.age(&mut checkpoint)?;
             let since = inner.journal.end().as_u64().saturating_sub(checkpoint.at.as_u64());
             since.checked_sub(INTERVAL.as_u64().max(2 * checkpoint.size))
         };
@@ -302,7 +305,7 @@ impl Metrics {
         let old: Vec<_> = old.filter(|id| *id < first).collect();
         let sections = snapshot.map(|(name, _)| (name.to_owned(), at));
         journal.checkpoint(at, &sections, &old)?;
-        *checkpoint = Checkpoint { at, size };
+        (checkpoint.at, checkpoint.size) = (at, size);
         Ok(())
     }
 
@@ -350,21 +353,60 @@ impl Inner {
         Ok(end)
     }
 
-    /// How long things are to be kept from now on, where that has to change for more to come in.
-    fn make_room(&self, state: &State) -> Result<Option<Retention>, Error> {
-        let halvings = state.retention().halvings;
-        match state.weight() > self.limit {
-            false => Ok(None),
-            true if halvings < Retention::MOST => Ok(Some(Retention { halvings: halvings + 1 })),
-            true => Err(Error::Full),
+    /// Moves on what has grown older, if it is time.
+    fn age(&self, checkpoint: &mut Checkpoint) -> Result<(), Poisoned> {
+        let now = self.clock.now();
+        // A clock that was set back begins anew.
+        checkpoint.aged = checkpoint.aged.min(now);
+        if now.since(checkpoint.aged) < AGING {
+            return Ok(());
         }
+        checkpoint.aged = now;
+        let end = {
+            let mut shown = self.shown();
+            if shown.state.is_empty() || shown.is_aging() {
+                return Ok(());
+            }
+            let retention = self.relaxed(&shown.state);
+            self.append(&mut shown, Event::Aged { now, retention })?
+        };
+        // This thread may take its time: whoever looks next finds the work done.
+        self.journal.wait_durable(end)?;
+        drop(self.shown());
+        Ok(())
+    }
+
+    /// How long things are to be kept from now on, where that has to change for more to come in.
+    /// Nothing is given up unless that makes room.
+    fn make_room(&self, shown: &mut Shown, now: Timestamp) -> Result<Option<Retention>, Error> {
+        // What is on its way already need not be asked for again.
+        if shown.state.weight() <= self.limit || shown.is_aging() {
+            return Ok(None);
+        }
+        if shown.vain.is_some_and(|at| at <= now && now.since(at) < LOOK) {
+            return Err(Error::Full);
+        }
+        let limit = self.limit.as_u64();
+        let roomy = ByteSize::bytes(limit - limit / ROOM);
+        let state = &shown.state;
+        let helps = |shorter: &Retention| state.weight_after(*shorter, now) <= roomy;
+        let shorter = state.retention().shorter().find(helps);
+        shown.vain = shorter.is_none().then_some(now);
+        shorter.map(Some).ok_or(Error::Full)
     }
 
     /// How long things are to be kept where there is room again.
     fn relaxed(&self, state: &State) -> Retention {
-        let Retention { halvings } = state.retention();
+        let retention = state.retention();
         let roomy = state.weight().as_u64() < self.limit.as_u64() / 4;
-        Retention { halvings: if roomy { halvings.saturating_sub(1) } else { halvings } }
+        if roomy { retention.longer() } else { retention }
+    }
+}
+
+impl Shown {
+    /// Whether things grow older as soon as what was appended is durable.
+    fn is_aging(&self) -> bool {
+        self.between.iter().any(|(_, event)| matches!(event, Event::Aged { .. }))
     }
 }
 

@@ -66,7 +66,7 @@ impl Measurement {
             }
             Self::Statistics { samples, sum, minimum, maximum } => {
                 // What all values were is known only where they were all the same.
-                let same = minimum.to_bits() == maximum.to_bits() || *samples <= 1.0;
+                let same = minimum.to_bits() == maximum.to_bits();
                 let spread = if same { Spread::of(*minimum, *samples) } else { Spread::Unknown };
                 let (samples, sum) = (*samples, *sum);
                 Some(Summary { samples, sum, minimum: *minimum, maximum: *maximum, spread })

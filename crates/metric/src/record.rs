@@ -59,7 +59,7 @@ impl Event {
             }
             Self::Aged { now, retention } => {
                 put_time(&mut out, *now);
-                out.push(retention.halvings);
+                out.push(retention.halvings());
                 AGED
             }
             Self::Alarm { now, change } => {
@@ -92,11 +92,7 @@ impl Event {
 }
 
 pub(crate) fn read_retention(reader: &mut Reader<'_>) -> Result<Retention, Malformed> {
-    let halvings = reader.byte()?;
-    if halvings > Retention::MOST {
-        return Err(Malformed("it halves what is kept too often"));
-    }
-    Ok(Retention { halvings })
+    Retention::halved(reader.byte()?).ok_or(Malformed("it halves what is kept too often"))
 }
 
 impl Batch {
@@ -215,7 +211,10 @@ mod tests {
                 point(Measurement::Values(vec![(1.0, 2.0), (10.0, 4.0)])),
                 point(statistics),
             ]),
-            Event::Aged { now: Timestamp::from_millis(9), retention: Retention { halvings: 3 } },
+            Event::Aged {
+                now: Timestamp::from_millis(9),
+                retention: Retention::halved(3).unwrap(),
+            },
             Event::Alarm { now: Timestamp::from_millis(9), change: Change::Acted(1, None) },
             Event::Cleared,
         ]

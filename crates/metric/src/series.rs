@@ -26,15 +26,8 @@ impl Series {
             + self.units.len() * size_of::<(Unit, [Buckets; 4])>()
     }
 
-    /// Adds values of the time `at`, in the tier where they belong at `now`.
-    pub(crate) fn add(
-        &mut self,
-        (unit, at): (Unit, Timestamp),
-        tier: Tier,
-        summary: &Summary,
-        (retention, now): (Retention, Timestamp),
-    ) {
-        let Some(tier) = retention.tier_at(tier, at, now) else { return };
+    /// Adds values of the time `at` to a tier.
+    pub(crate) fn add(&mut self, (unit, at): (Unit, Timestamp), tier: Tier, summary: &Summary) {
         let at_unit = match self.units.binary_search_by_key(&unit, |(unit, _)| *unit) {
             Ok(found) => found,
             Err(place) => {
@@ -43,6 +36,16 @@ impl Series {
             }
         };
         self.units[at_unit].1[tier as usize].add(tier.bucket(at), summary);
+    }
+
+    /// Whether anything is too old for its tier.
+    pub(crate) fn has_older(&self, retention: Retention, now: Timestamp) -> bool {
+        self.units.iter().any(|(_, tiers)| {
+            Tier::ALL.into_iter().any(|tier| {
+                let first = tiers[tier as usize].first();
+                first.is_some_and(|first| first < retention.first(tier, now))
+            })
+        })
     }
 
     /// Moves to coarser tiers what is too old for its own, and forgets what is too old for any.
@@ -95,9 +98,12 @@ impl Series {
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let mut units = Vec::new();
+        let mut units: Vec<(Unit, [Buckets; 4])> = Vec::new();
         for _ in 0..reader.u32()? {
             let unit = read_unit(reader)?;
+            if units.last().is_some_and(|(last, _)| *last >= unit) {
+                return Err(Malformed("its units are out of order"));
+            }
             let mut tiers: [Buckets; 4] = Default::default();
             for buckets in &mut tiers {
                 *buckets = Buckets::decode(reader)?;

@@ -25,6 +25,8 @@ const VALUES: usize = 32;
 const BINS: usize = 160;
 /// Bins of the finest scale are about four hundredths wide: their middle is off by half of that.
 const FINEST: i8 = 4;
+/// Bins of the coarsest scale hold all numbers that there are, in fewer than there may be.
+const COARSEST: i8 = -8;
 
 impl Spread {
     /// Of `count` times `value`.
@@ -80,6 +82,21 @@ impl Spread {
                 let middle = |bin: i32| ((f64::from(bin) + 0.5) * width(*scale)).exp2();
                 let bins = bins.iter().map(|(bin, count)| (middle(*bin), *count));
                 Some(at_rank(std::iter::once((0.0, *zeros)).chain(bins), rank(total)))
+            }
+        }
+    }
+
+    /// Whether what was read is what the rest relies on: in order, of scales that there are.
+    pub(crate) fn is_sound(&self) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Exact(values) => {
+                values.iter().all(|(value, _)| value.is_sign_positive() && !value.is_nan())
+                    && values.is_sorted_by(|(one, _), (next, _)| one < next)
+            }
+            Self::Binned { scale, bins, .. } => {
+                (COARSEST..=FINEST).contains(scale)
+                    && bins.is_sorted_by(|(one, _), (next, _)| one < next)
             }
         }
     }
@@ -210,6 +227,31 @@ mod tests {
         let one = sum([&low, &high, &few]);
         assert_eq!(sum([&few, &high, &low]), one);
         assert_eq!(sum([&high, &few, &low]), one);
+    }
+
+    #[test]
+    fn only_what_is_in_order_and_of_a_scale_that_there_is_is_sound() {
+        for sound in [of_all((0..9).map(f64::from)), of_all((0..999).map(f64::from))] {
+            assert!(sound.is_sound(), "{sound:?}");
+        }
+        let bins = |scale, bins: &[i32]| {
+            let bins = bins.iter().map(|bin| (*bin, 1.0)).collect();
+            Spread::Binned { scale, zeros: 0.0, bins }
+        };
+        assert!(bins(COARSEST, &[-1, 0]).is_sound());
+        for wrong in [
+            Spread::Exact(vec![(2.0, 1.0), (1.0, 1.0)]),
+            Spread::Exact(vec![(1.0, 1.0), (1.0, 1.0)]),
+            Spread::Exact(vec![(-1.0, 1.0)]),
+            Spread::Exact(vec![(f64::NAN, 1.0)]),
+            bins(i8::MIN, &[0]),
+            bins(COARSEST - 1, &[0]),
+            bins(FINEST + 1, &[0]),
+            bins(0, &[1, 0]),
+            bins(0, &[1, 1]),
+        ] {
+            assert!(!wrong.is_sound(), "{wrong:?}");
+        }
     }
 
     #[test]

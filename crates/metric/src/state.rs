@@ -174,17 +174,19 @@ impl State {
         let Batch { account, region, namespace, now, points } = batch;
         for Point { name, dimensions, unit, at, resolution, measured } in points {
             let Some(summary) = measured.summary() else { continue };
-            let tier = match resolution {
+            let finest = match resolution {
                 Resolution::Second => Tier::Second,
                 Resolution::Minute => Tier::Minute,
             };
+            // What is gone already makes no metric.
+            let Some(tier) = self.retention.tier_at(finest, at, now) else { continue };
             let key = MetricKey::new(account, region.clone(), &namespace, &name, dimensions);
             let metric = self.metrics.entry(key).or_insert_with_key(|key| {
                 self.weight += key.weight();
                 Metric::default()
             });
             let before = metric.series.weight();
-            metric.series.add((unit, at), tier, &summary, (self.retention, now));
+            metric.series.add((unit, at), tier, &summary);
             metric.last = metric.last.max(at);
             self.weight = self.weight + metric.series.weight() - before;
         }
@@ -200,6 +202,19 @@ impl State {
         self.weigh();
     }
 
+    /// About how much memory the metrics would take, if they were kept for this time only.
+    pub(crate) fn weight_after(&self, retention: Retention, now: Timestamp) -> ByteSize {
+        let weight = |(key, metric): (&MetricKey, &Metric)| {
+            if !metric.series.has_older(retention, now) {
+                return key.weight() + metric.series.weight();
+            }
+            let mut series = metric.series.clone();
+            series.age(retention, now);
+            if series.is_empty() { 0 } else { key.weight() + series.weight() }
+        };
+        ByteSize::bytes(self.metrics.iter().map(weight).sum::<usize>() as u64)
+    }
+
     fn weigh(&mut self) {
         let weight = |(key, metric): (&MetricKey, &Metric)| key.weight() + metric.series.weight();
         self.weight = self.metrics.iter().map(weight).sum();
@@ -207,7 +222,7 @@ impl State {
 
     /// The metrics as bytes: a version, how long things are kept, and each metric.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![SNAPSHOT_VERSION, self.retention.halvings];
+        let mut out = vec![SNAPSHOT_VERSION, self.retention.halvings()];
         put_u32(&mut out, length(self.metrics.len()));
         for (key, metric) in &self.metrics {
             put_key(&mut out, key);

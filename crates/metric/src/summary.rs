@@ -96,6 +96,7 @@ mod tests {
         };
         assert_eq!(set(10.0, 1.0, 10.0).percentile(50.0), None);
         assert_eq!(set(10.0, 7.0, 7.0).percentile(50.0), Some(7.0));
+        assert_eq!(set(1.0, 1.0, 7.0).percentile(50.0), None);
         let mut mixed = values(&[(7.0, 1.0)]);
         mixed.add(&set(10.0, 1.0, 10.0));
         assert_eq!(mixed.percentile(50.0), None);

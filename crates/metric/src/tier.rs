@@ -20,6 +20,9 @@ pub enum Tier {
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
+/// The last bucket: its end can be counted, too.
+const LAST: u32 = u32::MAX - 1;
+
 impl Tier {
     /// All of them, the finest first.
     pub(crate) const ALL: [Self; 4] = [Self::Second, Self::Minute, Self::FiveMinutes, Self::Hour];
@@ -44,10 +47,12 @@ impl Tier {
         }
     }
 
-    /// The bucket that a time falls into: how many come before it.
-    #[expect(clippy::cast_possible_truncation, reason = "seconds outgrow 32 bits in 2106")]
+    /// The bucket that a time falls into: how many come before it. All times that are further ahead
+    /// than can be counted, the first in 2106, fall into the last one.
+    #[expect(clippy::cast_possible_truncation, reason = "what would be cut is the last one")]
     pub(crate) const fn bucket(self, at: Timestamp) -> u32 {
-        (at.as_secs() / self.seconds()) as u32
+        let bucket = at.as_secs() / self.seconds();
+        if bucket > LAST as u64 { LAST } else { bucket as u32 }
     }
 
     /// When a bucket begins.
@@ -59,13 +64,33 @@ impl Tier {
 /// How long each tier is kept: as long as is promised, or less where memory is short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// How often all of it was halved.
-    pub halvings: u8,
+    /// How often all of it was halved: at most [`Self::MOST`] times.
+    halvings: u8,
 }
 
 impl Retention {
     /// Nothing is halved more often: seconds are kept for a few of them then, hours for some.
-    pub(crate) const MOST: u8 = 10;
+    const MOST: u8 = 10;
+
+    /// A time that was halved so often, if that may be.
+    pub(crate) fn halved(halvings: u8) -> Option<Self> {
+        (halvings <= Self::MOST).then_some(Self { halvings })
+    }
+
+    /// How often all of it was halved.
+    pub const fn halvings(self) -> u8 {
+        self.halvings
+    }
+
+    /// All that are shorter, the longest first.
+    pub(crate) fn shorter(self) -> impl Iterator<Item = Self> {
+        (self.halvings + 1..=Self::MOST).map(|halvings| Self { halvings })
+    }
+
+    /// Twice as long, if that is no more than what is promised.
+    pub(crate) fn longer(self) -> Self {
+        Self { halvings: self.halvings.saturating_sub(1) }
+    }
 
     /// How long a tier is kept.
     pub const fn of(self, tier: Tier) -> Duration {
@@ -89,5 +114,30 @@ impl Retention {
             tier = tier.next()?;
         }
         Some(tier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_cannot_be_counted_is_in_the_last_bucket() {
+        let seconds = |seconds: u64| Tier::Second.bucket(Timestamp::from_millis(seconds * 1000));
+        assert_eq!(seconds(u64::from(LAST) - 1), LAST - 1);
+        for late in [u64::from(LAST), u64::from(LAST) + 1, u64::from(u32::MAX) + 10] {
+            assert_eq!(seconds(late), LAST);
+        }
+        assert_eq!(Tier::Hour.bucket(Timestamp::NEVER), LAST);
+    }
+
+    #[test]
+    fn what_is_kept_is_halved_ten_times_at_most() {
+        let all: Vec<u8> = Retention::default().shorter().map(Retention::halvings).collect();
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(Retention::halved(10).unwrap().shorter().count(), 0);
+        assert_eq!(Retention::halved(11), None);
+        assert_eq!(Retention::halved(1).map(Retention::longer), Some(Retention::default()));
+        assert_eq!(Retention::default().longer(), Retention::default());
     }
 }

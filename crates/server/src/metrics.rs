@@ -336,7 +336,7 @@ fn measured(encoder: &mut DescriptorEncoder<'_>, stored: &tidemill_metric::Store
     let help = "About what they take of --metrics-memory";
     gauge(encoder, "metrics_memory_bytes", help, stored.weight.as_u64() as f64)?;
     let help = "How often the time that they are kept was halved for want of memory";
-    gauge(encoder, "metrics_halvings", help, f64::from(stored.retention.halvings))
+    gauge(encoder, "metrics_halvings", help, f64::from(stored.retention.halvings()))
 }
 
 fn journal(encoder: &mut DescriptorEncoder<'_>, metrics: &tidemill_queue::Metrics) -> fmt::Result {

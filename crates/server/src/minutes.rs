@@ -31,8 +31,6 @@ struct Turn {
     /// The end of the step that comes next.
     next: Timestamp,
     queues: QueueMinutes,
-    /// When what was measured was moved on last.
-    aged: Timestamp,
 }
 
 impl Minutes {
@@ -47,7 +45,7 @@ impl Minutes {
         clock.on_advance(move || wake.notify_one());
         let now = clock.now();
         let queues = QueueMinutes::new(engine, metrics.clone());
-        let turn = Mutex::new(Turn { next: whole(now) + STEP, queues, aged: now });
+        let turn = Mutex::new(Turn { next: whole(now) + STEP, queues });
         Self { clock: clock.clone(), metrics, cloudwatch, turn, moved }
     }
 
@@ -86,20 +84,15 @@ impl Minutes {
             }
             self.cloudwatch.watch(end).await;
         }
-        self.tidy(&mut turn).await;
+        self.tidy().await;
     }
 
     /// Has another thread tidy up the metrics: that blocks.
-    async fn tidy(&self, turn: &mut Turn) {
-        let (metrics, mut aged) = (self.metrics.clone(), turn.aged);
-        let tidied = tokio::task::spawn_blocking(move || (metrics.tidy(&mut aged), aged)).await;
-        match tidied {
-            Ok((tidied, aged)) => {
-                turn.aged = aged;
-                if let Err(error) = tidied {
-                    warn!(%error, "the metrics were not tidied");
-                }
-            }
+    async fn tidy(&self) {
+        let metrics = self.metrics.clone();
+        match tokio::task::spawn_blocking(move || metrics.tidy()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the metrics were not tidied"),
             Err(failure) => match failure.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(failure) => error!(%failure, "the metrics were not tidied"),
@@ -120,8 +113,10 @@ mod tests {
 
     use tidemill_base::{AccountId, ByteSize, Chance, Region};
     use tidemill_journal::{MemoryDriver, Options};
-    use tidemill_metric::{AlarmKey, AlarmSettings, Comparison, Dimension, MetricKey, Standing};
-    use tidemill_queue::{Config, QueueKey, SettingsChange};
+    use tidemill_metric::{
+        AlarmKey, AlarmSettings, Comparison, Dimension, Error, MetricKey, Standing,
+    };
+    use tidemill_queue::{Config, NewMessage, QueueId, QueueKey, SettingsChange};
 
     use super::*;
 
@@ -184,5 +179,102 @@ mod tests {
             () = minutes.run() => unreachable!("it never returns"),
             done = tokio::time::timeout(MINUTE, alarming) => done.unwrap(),
         }
+    }
+
+    /// The beginning of an hour.
+    const START: Timestamp = Timestamp::from_millis(1_700_002_800_000);
+    const DAY: Duration = Duration::from_hours(24);
+
+    struct World {
+        clock: Clock,
+        queues: Engine,
+        metrics: Metrics,
+        minutes: QueueMinutes,
+    }
+
+    fn world(limit: ByteSize) -> World {
+        let clock = Clock::manual(START);
+        let config =
+            Config { clock: clock.clone(), chance: Chance::seeded(1), ..Config::default() };
+        let queues = Engine::open(MemoryDriver::new(), config).unwrap();
+        let driver = MemoryDriver::new();
+        let metrics = Metrics::open(driver, Options::default(), clock.clone(), limit).unwrap();
+        let minutes = QueueMinutes::new(queues.clone(), metrics.clone());
+        World { clock, queues, metrics, minutes }
+    }
+
+    impl World {
+        async fn make_queue(&self, region: &str) -> QueueId {
+            let (account, region) = (AccountId::DEFAULT, region.parse().unwrap());
+            let key = QueueKey { account, region, name: NAME.parse().unwrap() };
+            let made = self.queues.create(key, SettingsChange::default(), BTreeMap::default());
+            made.await.unwrap().id
+        }
+
+        /// Moves the clock and tells of the minutes from `first` that it passed.
+        async fn leap(&mut self, first: Timestamp, by: Duration) {
+            self.clock.advance(by);
+            let mut start = first;
+            while start + MINUTE <= self.clock.now() {
+                self.minutes.tell(start).await.unwrap();
+                start = start + MINUTE;
+            }
+        }
+
+        /// What is known by the minute, from `first` on.
+        fn told(&self, region: &str, name: &str, first: Timestamp) -> Vec<(Timestamp, f64)> {
+            let dimensions = vec![Dimension::new("QueueName", NAME)];
+            let region = region.parse().unwrap();
+            let key = MetricKey::new(AccountId::DEFAULT, region, "AWS/SQS", name, dimensions);
+            let range = (first, first + DAY);
+            let now = self.metrics.now();
+            let found = self.metrics.look(|state| state.whole(&key, None, range, MINUTE, now));
+            found.iter().map(|(start, summary)| (*start, summary.sum)).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_leap_tells_of_an_idle_queue_for_six_hours_and_no_longer() {
+        let mut world = world(ByteSize::mib(1));
+        world.make_queue("us-east-1").await;
+        world.leap(START, MINUTE).await;
+        world.leap(START + MINUTE, 8 * Duration::from_hours(1)).await;
+        let told = world.told("us-east-1", "NumberOfMessagesSent", START);
+        assert_eq!(told.len(), 6 * 60);
+        assert_eq!(told.last().unwrap().0, START + Duration::from_hours(6) - MINUTE);
+    }
+
+    #[tokio::test]
+    async fn each_minute_of_a_leap_has_the_age_that_the_oldest_message_had_then() {
+        let mut world = world(ByteSize::mib(1));
+        let queue = world.make_queue("us-east-1").await;
+        world.queues.send(queue, NewMessage::default()).await.unwrap();
+        world.leap(START, 3 * MINUTE).await;
+        let told = world.told("us-east-1", "ApproximateAgeOfOldestMessage", START);
+        let ages: Vec<f64> = told.iter().map(|(_, age)| *age).collect();
+        assert_eq!(ages, [60.0, 120.0, 180.0]);
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_before_a_failure_is_not_counted_again() {
+        // There is room for the first region, and none for the others.
+        let mut world = world(ByteSize::bytes(1));
+        let regions = ["ap-south-1", "eu-west-1", "us-east-1"];
+        for region in regions {
+            let queue = world.make_queue(region).await;
+            world.queues.send(queue, NewMessage::default()).await.unwrap();
+        }
+        world.clock.advance(MINUTE);
+        assert!(matches!(world.minutes.tell(START).await, Err(Error::Full)));
+        let sent = |world: &World, first| {
+            regions.map(|region| world.told(region, "NumberOfMessagesSent", first).len())
+        };
+        assert_eq!(sent(&world, START)[2], 0);
+        // All that was measured is forgotten: there is room again.
+        world.metrics.clear().await.unwrap();
+        world.clock.advance(MINUTE);
+        drop(world.minutes.tell(START + MINUTE).await);
+        let told = world.told("ap-south-1", "NumberOfMessagesSent", START);
+        assert_eq!(told, [(START + MINUTE, 0.0)]);
     }
 }

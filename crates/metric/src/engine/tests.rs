@@ -79,15 +79,14 @@ async fn a_checkpoint_holds_the_state_and_lets_the_log_before_it_go() {
 async fn memory_stays_within_its_bound_and_what_is_young_is_kept() {
     let (driver, clock) = (MemoryDriver::new(), clock());
     let metrics = open(&driver, &clock);
-    let mut aged = Timestamp::EPOCH;
     for minute in 0..6_000 {
         store(&metrics, "m", &[f64::from(minute)]).await.unwrap();
         clock.advance(Duration::from_mins(1));
-        metrics.tidy(&mut aged).unwrap();
+        metrics.tidy().unwrap();
     }
     let stored = metrics.stored();
     assert!(stored.weight.as_u64() <= LIMIT.as_u64() + 1024, "{stored:?}");
-    assert!(stored.retention.halvings > 0, "{stored:?}");
+    assert!(stored.retention.halvings() > 0, "{stored:?}");
     // Coarser, and all of it there.
     let last_day: f64 = (6_000 - 1_440..6_000).map(f64::from).sum();
     assert!((sum(&metrics, "m") / last_day - 1.0).abs() < 0.05);
@@ -102,10 +101,61 @@ async fn memory_stays_within_its_bound_and_what_is_young_is_kept() {
     assert!(matches!(refused, Some(Error::Full)));
     // Time makes room.
     clock.advance(Duration::from_hours(455 * 24));
-    metrics.tidy(&mut aged).unwrap();
-    metrics.0.journal.wait_durable(metrics.0.journal.end()).unwrap();
+    metrics.tidy().unwrap();
     assert_eq!(metrics.stored().metrics, 0);
     store(&metrics, "m", &[1.0]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_young_is_not_kept_for_less_where_that_makes_no_room() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    let mut number = 0;
+    while store(&metrics, &format!("m{number}"), &[1.0]).await.is_ok() {
+        number += 1;
+    }
+    let stored = metrics.stored();
+    assert!(stored.weight > LIMIT, "{stored:?}");
+    assert_eq!(stored.retention, Retention::default());
+    // It is not looked for again at once, and then in vain.
+    for minutes in [0, 2, 20] {
+        clock.advance(Duration::from_mins(minutes));
+        metrics.tidy().unwrap();
+        assert!(matches!(store(&metrics, "m", &[1.0]).await, Err(Error::Full)));
+    }
+    assert_eq!(metrics.stored().retention, Retention::default());
+}
+
+#[tokio::test]
+async fn of_many_that_find_no_room_at_once_one_makes_it() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    let mut minute = 0;
+    while metrics.stored().weight <= LIMIT {
+        store(&metrics, "m", &[f64::from(minute)]).await.unwrap();
+        clock.advance(Duration::from_mins(1));
+        minute += 1;
+    }
+    let (inner, now) = (&metrics.0, clock.now());
+    let mut shown = inner.shown();
+    let retention = inner.make_room(&mut shown, now).unwrap().expect("what is old can go");
+    inner.append(&mut shown, Event::Aged { now, retention }).unwrap();
+    assert_eq!(inner.make_room(&mut shown, now).unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_grows_older_is_moved_by_a_clock_that_was_set_back() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    clock.advance(Duration::from_hours(100));
+    let metrics = open(&driver, &clock);
+    let aged = || metrics.0.checkpoint.lock().unwrap().aged;
+    // The clock cannot be set back: it is as if it had been ahead when things were aged.
+    metrics.0.checkpoint.lock().unwrap().aged = clock.now() + Duration::from_hours(50);
+    metrics.tidy().unwrap();
+    assert_eq!(aged(), clock.now());
+    clock.advance(AGING);
+    metrics.tidy().unwrap();
+    assert_eq!(aged(), clock.now());
 }
 
 #[tokio::test]

@@ -123,6 +123,48 @@ fn metrics_are_listed_by_their_names_a_page_at_a_time() {
     assert!(state.list(&elsewhere, |_| true).is_empty());
 }
 
+#[test]
+fn an_end_far_ahead_hides_no_seconds() {
+    let mut state = State::default();
+    let it = key("m", None);
+    store(
+        &mut state,
+        START,
+        vec![Point { resolution: Resolution::Second, ..point(&it, START, 1.0) }],
+    );
+    for years in [0, 90, 130, 500] {
+        let range = (START, START + days(years * 365 + 1));
+        let found = state.measured(&it, None, range, Duration::from_secs(1), START);
+        assert_eq!(found.len(), 1, "{years}");
+    }
+}
+
+#[test]
+fn a_value_that_is_too_old_to_be_kept_makes_no_metric() {
+    let mut state = State::default();
+    let retention = Retention::halved(10).unwrap();
+    state.happened(Event::Aged { now: START, retention });
+    store(&mut state, START, vec![point(&key("m", None), START - days(14), 1.0)]);
+    assert!(state.is_empty());
+    assert_eq!(state.weight(), ByteSize::bytes(0));
+}
+
+#[test]
+fn what_things_would_weigh_if_kept_for_less_is_what_they_weigh_then() {
+    let chance = Chance::seeded(3);
+    let mut state = State::default();
+    for number in 0..2_000 {
+        let it = key(["a", "b", "c"][number % 3], None);
+        let at = START - Duration::from_mins(chance.number() % (14 * 1440));
+        store(&mut state, START, vec![point(&it, at, f64::from(u32::try_from(number).unwrap()))]);
+    }
+    for shorter in Retention::default().shorter() {
+        let mut aged = state.clone();
+        aged.happened(Event::Aged { now: START, retention: shorter });
+        assert_eq!(state.weight_after(shorter, START), aged.weight(), "{shorter:?}");
+    }
+}
+
 /// Every value, as it came.
 #[derive(Default)]
 struct Naive(Vec<(MetricKey, Timestamp, Resolution, f64)>);

@@ -1,6 +1,6 @@
 //! What SQS tells CloudWatch each minute of every queue that is in use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use tidemill_base::{AccountId, Region, Timestamp};
@@ -23,6 +23,7 @@ struct Before {
     in_use: Timestamp,
 }
 
+const MINUTE: Duration = Duration::from_mins(1);
 /// A queue that holds nothing and that nobody asks anything of is told of for so long.
 const IN_USE: Duration = Duration::from_hours(6);
 /// So many queues go into the metrics at once: what is written as one stays of a moderate size.
@@ -39,7 +40,8 @@ impl QueueMinutes {
     /// in it counts for the next one.
     ///
     /// # Errors
-    /// If the metrics are not taken.
+    /// If the metrics are not taken. What was taken before counts; the rest counts for the next
+    /// minute.
     pub async fn tell(&mut self, start: Timestamp) -> Result<(), Error> {
         if self.queues.failure().is_some() {
             return Ok(());
@@ -50,55 +52,55 @@ impl QueueMinutes {
             let place = (queue.key.account, queue.key.region.clone());
             places.entry(place).or_default().push(queue);
         }
-        let mut after = HashMap::with_capacity(queues.len());
         for ((account, region), queues) in places {
             for queues in queues.chunks(AT_ONCE) {
-                let mut points = Vec::new();
+                let (mut points, mut after) = (Vec::new(), Vec::with_capacity(queues.len()));
                 for queue in queues {
                     let before = self.before.get(&queue.id).copied();
-                    after.insert(queue.id, self.observe(queue, before, start, &mut points));
+                    after.push((queue.id, observe(queue, before, start, &mut points)));
                 }
                 if !points.is_empty() {
                     let stored = self.metrics.store(account, region.clone(), "AWS/SQS", points);
                     stored.await?;
                 }
+                // Only what was taken is not told again.
+                self.before.extend(after);
             }
         }
-        self.before = after;
+        let known: HashSet<QueueId> = queues.iter().map(|queue| queue.id).collect();
+        self.before.retain(|id, _| known.contains(id));
         Ok(())
     }
+}
 
-    /// What there is to tell of a queue.
-    fn observe(
-        &self,
-        queue: &QueueMetrics,
-        before: Option<Before>,
-        start: Timestamp,
-        points: &mut Vec<Point>,
-    ) -> Before {
-        let now = self.metrics.now();
-        let tally = before.map_or_else(Tally::default, |before| before.tally);
-        let Counts { visible, in_flight, delayed, .. } = queue.counts;
-        let in_use = match before {
-            Some(before) if tally == queue.tally && visible + in_flight + delayed == 0 => {
-                before.in_use
-            }
-            _ => now,
-        };
-        if now.since(in_use) < IN_USE {
-            let values = values(queue, tally, now);
-            let dimension = Dimension::new("QueueName", queue.key.name.as_str());
-            points.extend(values.into_iter().map(|(name, unit, measured)| Point {
-                name: name.into(),
-                dimensions: vec![dimension.clone()],
-                unit,
-                at: start,
-                resolution: Resolution::Minute,
-                measured,
-            }));
-        }
-        Before { tally: queue.tally, in_use }
+/// What there is to tell of a queue for the minute that began at `start`. A clock that was moved by
+/// hand may be hours past it: what is told is what held at the minute's own end.
+fn observe(
+    queue: &QueueMetrics,
+    before: Option<Before>,
+    start: Timestamp,
+    points: &mut Vec<Point>,
+) -> Before {
+    let now = start + MINUTE;
+    let tally = before.map_or_else(Tally::default, |before| before.tally);
+    let Counts { visible, in_flight, delayed, .. } = queue.counts;
+    let in_use = match before {
+        Some(before) if tally == queue.tally && visible + in_flight + delayed == 0 => before.in_use,
+        _ => now,
+    };
+    if now.since(in_use) < IN_USE {
+        let values = values(queue, tally, now);
+        let dimension = Dimension::new("QueueName", queue.key.name.as_str());
+        points.extend(values.into_iter().map(|(name, unit, measured)| Point {
+            name: name.into(),
+            dimensions: vec![dimension.clone()],
+            unit,
+            at: start,
+            resolution: Resolution::Minute,
+            measured,
+        }));
     }
+    Before { tally: queue.tally, in_use }
 }
 
 /// The metrics of one queue; `before` is what had happened before the minute.
@@ -135,7 +137,7 @@ fn values(
     let age = Measurement::Value(age as f64);
     all.push(("ApproximateAgeOfOldestMessage", Unit::SECONDS, age));
     if sent > 0 {
-        // Of the sizes only their sum is known.
+        // Of the sizes only their sum is known: docs/cloudwatch.md says what is told instead.
         let (samples, sum) = (sent as f64, (tally.sent_bytes - before.sent_bytes) as f64);
         let mean = sum / samples;
         let sizes = Measurement::Statistics { samples, sum, minimum: mean, maximum: mean };
