@@ -176,6 +176,30 @@ def test_values_come_newest_first_unless_asked_otherwise_and_a_page_at_a_time(
     ]
 
 
+def test_a_page_that_is_full_leaves_what_has_no_values_to_the_next(shared, cloudwatch, namespace):
+    at = minute(now(shared))
+    data = [
+        {"MetricName": "m", "Value": n, "Timestamp": at - timedelta(minutes=n)} for n in range(3)
+    ]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    hidden = stat_of("hidden", namespace) | {"ReturnData": False}
+    empty = stat_of("empty", namespace + "/none")
+    queries = [stat_of("a", namespace), hidden, empty, stat_of("b", namespace)]
+    asked = {"back": 10, "MaxDatapoints": 3}
+    page = data_of(cloudwatch, at, *queries, **asked)
+    shown = lambda page: [(r["Id"], r["Values"]) for r in page["MetricDataResults"]]
+    assert shown(page) == [("a", [0, 1, 2])]
+    page = data_of(cloudwatch, at, *queries, **asked, NextToken=page["NextToken"])
+    assert shown(page) == [("empty", []), ("b", [0, 1, 2])]
+    assert "NextToken" not in page
+    # What is not returned makes no page.
+    assert "NextToken" not in data_of(cloudwatch, at, queries[0], hidden, **asked)
+    # Every query is looked at, though the page is full.
+    wrong = stat_of("wrong", namespace, "Middle")
+    with pytest.raises(ClientError, match="The value Middle for parameter"):
+        data_of(cloudwatch, at, *queries, wrong, **asked)
+
+
 def test_high_resolution_tells_seconds_apart(shared, cloudwatch, namespace):
     at = minute(now(shared)) - timedelta(minutes=1)
     data = [
@@ -378,6 +402,22 @@ def test_a_wrong_datum_is_refused_in_aws_words(cloudwatch, namespace, wrong, cod
     assert cloudwatch.list_metrics(Namespace=namespace)["Metrics"] == []
 
 
+def test_no_name_has_control_characters(plain, namespace):
+    metric = {"MetricName": "m", "Value": 1}
+    member = "MetricData.member.1"
+    dimension = f"{member}.Dimensions.member.1"
+    for space, wrong, where in [
+        (namespace + "\0", {}, "Namespace"),
+        (namespace, {"MetricName": "a\0b"}, f"{member}.MetricName"),
+        (namespace, {"Dimensions": [{"Name": "d\n", "Value": "v"}]}, f"{dimension}.Name"),
+        (namespace, {"Dimensions": [{"Name": "d", "Value": "\x7f"}]}, f"{dimension}.Value"),
+    ]:
+        assert refusal(plain.put_metric_data, Namespace=space, MetricData=[metric | wrong]) == (
+            "InvalidParameterValue",
+            f"The parameter {where} must not contain control characters.",
+        )
+
+
 def test_values_with_statistics_are_taken_as_on_aws(shared, plain, namespace):
     at = now(shared)
     set_of_ten = {"SampleCount": 10, "Sum": 55, "Minimum": 1, "Maximum": 10}
@@ -578,9 +618,10 @@ def test_memory_is_bounded(fresh):
             refused = error.response["Error"]
             break
     assert refused is not None and refused["Code"].startswith("Throttling"), refused
-    assert "tidemill_metrics_halvings 10" in service.get("/metrics")[2].decode()
     # What it takes for requests and for the log is in this too.
     assert resident(service) - before < 24 * MIB
+    # Nothing is old enough for room to be made: nothing is kept for less.
+    assert "tidemill_metrics_halvings 0" in service.get("/metrics")[2].decode()
 
 
 def test_an_old_client_puts_and_gets(shared):

@@ -5,9 +5,11 @@
 
 pub mod cloudwatch;
 mod context;
+mod disk;
 pub mod ec2;
 pub mod sqs;
 pub mod sts;
+mod token;
 
 pub use cloudwatch::{CloudWatch, QueueMinutes};
 pub use context::{BaseUrl, Context, Principal};

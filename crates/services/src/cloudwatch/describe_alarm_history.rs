@@ -10,6 +10,7 @@ use tidemill_wire::Fault;
 
 use super::{CloudWatch, alarm, fault};
 use crate::context::Context;
+use crate::token;
 
 /// Items of a page, if nobody says how many.
 const PAGE: i32 = 100;
@@ -51,7 +52,7 @@ pub(super) fn handle(
     found.truncate(most);
     let last = found.last().filter(|_| more);
     Ok(DescribeAlarmHistoryOutput {
-        next_token: last.map(|item| MARK.to_owned() + &item.number.to_string()),
+        next_token: last.map(|item| token::write(&item.number.to_string())),
         alarm_history_items: Some(found.iter().map(described).collect()),
     })
 }
@@ -133,10 +134,7 @@ fn shortened(mut data: Value) -> String {
     data.to_string()
 }
 
-/// What a token begins with. To change what is behind it, change this.
-const MARK: &str = "1-";
-
 /// A token is the number of the last item of the page before.
 fn read_token(token: &str) -> Option<u64> {
-    token.strip_prefix(MARK)?.parse().ok()
+    token::read(token)?.parse().ok()
 }

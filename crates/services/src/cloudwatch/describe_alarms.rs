@@ -9,6 +9,7 @@ use tidemill_wire::Fault;
 
 use super::{CloudWatch, alarm, fault, names};
 use crate::context::Context;
+use crate::token;
 
 /// Alarms of a page, if nobody says how many.
 const PAGE: i32 = 50;
@@ -28,7 +29,8 @@ pub(super) fn handle(
         || it.parents_of_alarm_name.is_some()
         || types.is_some_and(|types| !types.contains(&AlarmType::MetricAlarm));
     let token = it.next_token.as_deref().filter(|token| !token.is_empty());
-    let after = token.map(|token| read_token(token).ok_or_else(fault::bad_token)).transpose()?;
+    // A token is the last name of the page before.
+    let after = token.map(|token| token::read(token).ok_or_else(fault::bad_token)).transpose()?;
     let most = usize::try_from(it.max_records.unwrap_or(PAGE)).unwrap_or(1);
     let wanted = |key: &AlarmKey, alarm: &Alarm| {
         let actions = || alarm.settings.actions.iter().flatten();
@@ -53,7 +55,7 @@ pub(super) fn handle(
     found.truncate(most);
     let last = found.last().filter(|_| more).and_then(|alarm| alarm.alarm_name.as_deref());
     Ok(DescribeAlarmsOutput {
-        next_token: last.map(write_token),
+        next_token: last.map(token::write),
         metric_alarms: Some(found),
         composite_alarms: Some(Vec::new()),
         log_alarms: None,
@@ -83,16 +85,4 @@ pub(super) fn for_metric(
         alarms.map(|(key, alarm)| alarm::describe(key, alarm)).collect()
     });
     DescribeAlarmsForMetricOutput { metric_alarms: Some(found) }
-}
-
-/// What a token begins with. To change what is behind it, change this.
-const MARK: &str = "1";
-
-/// A token is the last name of the page before.
-fn write_token(name: &str) -> String {
-    MARK.to_owned() + &hex::encode(name)
-}
-
-fn read_token(token: &str) -> Option<String> {
-    String::from_utf8(hex::decode(token.strip_prefix(MARK)?).ok()?).ok()
 }

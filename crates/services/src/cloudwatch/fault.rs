@@ -7,6 +7,8 @@ use tidemill_metric::Error;
 use tidemill_queue::Failure;
 use tidemill_wire::{Fault, fault as common};
 
+use crate::disk;
+
 /// The engine's answer as the caller is told it.
 pub(super) fn of(error: &Error) -> Fault {
     match error {
@@ -21,20 +23,11 @@ pub(super) fn of(error: &Error) -> Fault {
 
 /// What is wrong with the disk that all share.
 pub(super) fn of_disk(failure: &Failure) -> Fault {
-    match failure {
-        Failure::Poisoned(_) | Failure::Checkpoint(_) => failed(),
-        Failure::Stalled { .. } | Failure::Full { .. } => Fault::new(
-            &common::UNAVAILABLE,
-            "the disk is nearly full or does not answer; no change is accepted until it does",
-        ),
-    }
+    disk::of_failure(failure, &errors::INTERNAL_SERVICE_FAULT, &common::UNAVAILABLE)
 }
 
 pub(super) fn failed() -> Fault {
-    Fault::new(
-        &errors::INTERNAL_SERVICE_FAULT,
-        "the disk failed; nothing more is accepted until the service is started again",
-    )
+    disk::failed(&errors::INTERNAL_SERVICE_FAULT)
 }
 
 /// A parameter whose value will not do.
@@ -76,7 +69,12 @@ pub(super) fn too_many_alarms(most: usize) -> Fault {
     Fault::new(&errors::LIMIT_EXCEEDED_FAULT, message)
 }
 
-/// A token that we did not give out.
+/// A token that we did not give out, to ListMetrics, which has no error of its own for it.
+pub(super) fn bad_list_token() -> Fault {
+    invalid("Invalid nextToken")
+}
+
+/// The same, to the others.
 pub(super) fn bad_token() -> Fault {
     Fault::new(&errors::INVALID_NEXT_TOKEN, "The next token is invalid.")
 }

@@ -1,5 +1,6 @@
 //! GetMetricData: statistics of many metrics, a list of times and values each.
 
+use std::mem;
 use std::time::Duration;
 
 use tidemill_api::cloudwatch::{
@@ -7,19 +8,21 @@ use tidemill_api::cloudwatch::{
     StatusCode,
 };
 use tidemill_base::Timestamp;
+use tidemill_metric::{MetricKey, Summary, Unit};
 use tidemill_wire::Fault;
 
 use super::expressions::{self, Sheet};
 use super::statistic::Statistic;
 use super::{CloudWatch, fault, names, span};
 use crate::context::Context;
+use crate::token;
 
 /// Most queries of a request.
 const QUERIES: usize = 500;
 /// Most datapoints of an answer.
 const DATAPOINTS: usize = 100_800;
 
-pub(super) fn handle(
+pub(super) async fn handle(
     service: &CloudWatch,
     cx: &Context<'_>,
     it: &GetMetricDataInput,
@@ -33,21 +36,36 @@ pub(super) fn handle(
             .ok_or_else(|| fault::validation(fault::bad_value(most, "MaxDatapoints")))?,
     };
     let token = it.next_token.as_deref().filter(|token| !token.is_empty());
-    let skip = token.map_or(Some(0), read_token).ok_or_else(fault::bad_token)?;
-    let answers = answers(service, cx, it)?;
-    let mut page = Page { skip, left: most, first: skip == 0, results: Vec::new() };
-    let mut more = false;
-    for (query, answer) in it.metric_data_queries.iter().zip(answers) {
-        for mut series in answer.into_iter().filter(|_| query.return_data != Some(false)) {
-            if it.scan_by != Some(ScanBy::TimestampAscending) {
-                series.points.reverse();
+    let from = token.map_or(Some(Place::default()), Place::read).ok_or_else(fault::bad_token)?;
+    let mut sheet = Sheet::new((it.start_time, it.end_time), service.metrics.now());
+    let asked = read(cx, it, &mut sheet)?;
+    let mut worked_out = if sheet.has_expressions() {
+        Some(work_out(service, it, &asked, sheet).await?)
+    } else {
+        None
+    };
+    let mut page = Page { from, left: most, next: None, results: Vec::new() };
+    for (index, (query, asked)) in it.metric_data_queries.iter().zip(&asked).enumerate() {
+        if query.return_data == Some(false) || index < from.query {
+            continue;
+        }
+        let answer = match (&mut worked_out, asked) {
+            _ if page.is_full() => {
+                page.next = Some(Place { query: index, ..Place::default() });
+                break;
             }
-            more |= page.add(query, series);
+            (Some(answers), _) => mem::take(&mut answers[index]),
+            (None, Some(asked)) => vec![look(service, it, asked).await],
+            (None, None) => unreachable!("with an expression all is worked out"),
+        };
+        page.add(index, it, answer);
+        if page.next.is_some() {
+            break;
         }
     }
     Ok(GetMetricDataOutput {
         metric_data_results: Some(page.results),
-        next_token: more.then(|| write_token(skip + most)),
+        next_token: page.next.map(Place::write),
         messages: Some(Vec::new()),
     })
 }
@@ -84,69 +102,102 @@ struct Series {
     allowed: bool,
 }
 
-/// What each query gives, in order: the metrics are looked at, then the expressions worked out.
-fn answers(
-    service: &CloudWatch,
-    cx: &Context<'_>,
-    it: &GetMetricDataInput,
-) -> Result<Vec<Vec<Series>>, Fault> {
-    let mut answers = Vec::new();
-    let mut sheet = Sheet::new((it.start_time, it.end_time), service.metrics.now());
-    for (query, index) in it.metric_data_queries.iter().zip(1..) {
-        let place = format!("MetricDataQueries.member.{index}");
-        check_query(query, &place)?;
-        let Some(stat) = &query.metric_stat else {
-            sheet.add_expression(query)?;
-            answers.push(Vec::new());
-            continue;
-        };
-        let (statistic, period) = check_stat(stat, &place)?;
-        let series = look(service, cx, it, (query, stat), (statistic, period), &place)?;
-        sheet.add_metric(&query.id, &series.label, &series.points, period);
-        answers.push(vec![series]);
-    }
-    if sheet.has_expressions() {
-        let worked_out = sheet.work_out()?;
-        for (query, answer) in it.metric_data_queries.iter().zip(&mut answers) {
-            let Some(value) = worked_out.get(&*query.id) else { continue };
-            let label = query.label.as_deref();
-            let lines = expressions::lines(&query.id, label, value);
-            if lines.is_none() && query.return_data != Some(false) {
-                return Err(expressions::wrong(&query.id, "it gives a number, and no series"));
-            }
-            let series = |(label, points)| Series { label, points, allowed: true };
-            *answer = lines.unwrap_or_default().into_iter().map(series).collect();
-        }
-    }
-    Ok(answers)
+/// What a query asks of a metric.
+struct Asked {
+    label: String,
+    key: MetricKey,
+    unit: Option<Unit>,
+    statistic: Statistic,
+    period: Duration,
+    /// Whether the caller may see it.
+    allowed: bool,
 }
 
-/// What was measured of a metric, in order of time.
-fn look(
-    service: &CloudWatch,
+/// Checks every query, before any is answered. Expressions go to the sheet, and give `None`.
+fn read(
     cx: &Context<'_>,
     it: &GetMetricDataInput,
-    (query, stat): (&MetricDataQuery, &MetricStat),
-    (statistic, period): (Statistic, Duration),
+    sheet: &mut Sheet,
+) -> Result<Vec<Option<Asked>>, Fault> {
+    let read = |(query, index): (&MetricDataQuery, usize)| {
+        let place = format!("MetricDataQueries.member.{index}");
+        check_query(query, &place)?;
+        match &query.metric_stat {
+            None => sheet.add_expression(query).map(|()| None),
+            Some(stat) => read_stat(cx, query, stat, &place).map(Some),
+        }
+    };
+    it.metric_data_queries.iter().zip(1..).map(read).collect()
+}
+
+fn read_stat(
+    cx: &Context<'_>,
+    query: &MetricDataQuery,
+    stat: &MetricStat,
     place: &str,
-) -> Result<Series, Fault> {
+) -> Result<Asked, Fault> {
+    let (statistic, period) = check_stat(stat, place)?;
     let (namespace, name) = match (&stat.metric.namespace, &stat.metric.metric_name) {
         (Some(namespace), Some(name)) => (namespace, name),
         (None, _) => return Err(required(&format!("{place}.MetricStat.Metric.Namespace"))),
         (_, None) => return Err(required(&format!("{place}.MetricStat.Metric.MetricName"))),
     };
-    let label = query.label.as_ref().unwrap_or(name).to_owned();
-    let allowed = query.account_id.as_ref().is_none_or(|id| *id == cx.account().to_string());
-    if !allowed {
-        return Ok(Series { label, points: Vec::new(), allowed });
+    Ok(Asked {
+        label: query.label.as_ref().unwrap_or(name).to_owned(),
+        key: names::key(cx, namespace, name, stat.metric.dimensions.as_ref()),
+        unit: stat.unit.as_ref().map(names::unit),
+        statistic,
+        period,
+        allowed: query.account_id.as_ref().is_none_or(|id| *id == cx.account().to_string()),
+    })
+}
+
+/// What each query gives, in order, where some are expressions: those may speak of all metrics.
+async fn work_out(
+    service: &CloudWatch,
+    it: &GetMetricDataInput,
+    asked: &[Option<Asked>],
+    mut sheet: Sheet,
+) -> Result<Vec<Vec<Series>>, Fault> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for (query, asked) in it.metric_data_queries.iter().zip(asked) {
+        let Some(asked) = asked else {
+            answers.push(Vec::new());
+            continue;
+        };
+        let series = look(service, it, asked).await;
+        sheet.add_metric(&query.id, &series.label, &series.points, asked.period);
+        answers.push(vec![series]);
     }
-    let key = names::key(cx, namespace, name, stat.metric.dimensions.as_ref());
-    let unit = stat.unit.as_ref().map(names::unit);
-    let now = service.metrics.now();
-    let range = (span::first(it.start_time, period, now), it.end_time);
-    let found = service.metrics.look(|state| state.whole(&key, unit, range, period, now));
-    let points = found.iter().filter_map(|(start, summary)| Some((*start, statistic.of(summary)?)));
-    Ok(Series { label, points: points.collect(), allowed })
+    let worked_out = sheet.work_out()?;
+    for (query, answer) in it.metric_data_queries.iter().zip(&mut answers) {
+        let Some(value) = worked_out.get(&*query.id) else { continue };
+        let label = query.label.as_deref();
+        let lines = expressions::lines(&query.id, label, value);
+        if lines.is_none() && query.return_data != Some(false) {
+            return Err(expressions::wrong(&query.id, "it gives a number, and no series"));
+        }
+        let series = |(label, points)| Series { label, points, allowed: true };
+        *answer = lines.unwrap_or_default().into_iter().map(series).collect();
+    }
+    Ok(answers)
+}
+
+/// What was measured of a metric, in order of time. Others get their turn afterwards: a request may
+/// ask for hundreds.
+async fn look(service: &CloudWatch, it: &GetMetricDataInput, asked: &Asked) -> Series {
+    let Asked { label, key, unit, statistic, period, allowed } = asked;
+    let mut series = Series { label: label.clone(), points: Vec::new(), allowed: *allowed };
+    if *allowed {
+        let now = service.metrics.now();
+        let range = (span::first(it.start_time, *period, now), it.end_time);
+        let found = service.metrics.look(|state| state.whole(key, *unit, range, *period, now));
+        let point =
+            |(start, summary): &(Timestamp, Summary)| Some((*start, statistic.of(summary)?));
+        series.points = found.iter().filter_map(point).collect();
+        tokio::task::yield_now().await;
+    }
+    series
 }
 
 /// What a query may be: one metric or an expression, and what it is to be called.
@@ -205,56 +256,107 @@ fn required(parameter: &str) -> Fault {
     fault::validation(format!("The parameter {parameter} is required."))
 }
 
+/// Where a page begins: a query, one of the series that it gives, and one of that one's datapoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    query: usize,
+    series: usize,
+    point: usize,
+}
+
+impl Place {
+    /// The token of the page that begins here.
+    fn write(self) -> String {
+        let Self { query, series, point } = self;
+        token::write(&format!("{query} {series} {point}"))
+    }
+
+    fn read(token: &str) -> Option<Self> {
+        let text = token::read(token)?;
+        let mut numbers = text.split(' ').map(|number| number.parse().ok());
+        let place =
+            Self { query: numbers.next()??, series: numbers.next()??, point: numbers.next()?? };
+        numbers.next().is_none().then_some(place)
+    }
+}
+
 /// A part of all datapoints, those of one query after those of another.
 struct Page {
-    /// So many were on pages before.
-    skip: usize,
-    /// So many more fit.
+    /// Where it begins.
+    from: Place,
+    /// So many datapoints more fit.
     left: usize,
-    /// Whether there was no page before.
-    first: bool,
+    /// Where the next one begins, once it is clear that there is one.
+    next: Option<Place>,
     results: Vec<MetricDataResult>,
 }
 
 impl Page {
-    /// Adds what of a query is on this page; whether there is more of it behind.
-    fn add(&mut self, query: &MetricDataQuery, series: Series) -> bool {
-        let Series { label, points, allowed } = series;
-        let before = self.skip.min(points.len());
-        self.skip -= before;
-        let here = (points.len() - before).min(self.left);
-        self.left -= here;
-        let more = before + here < points.len();
-        // A query without datapoints is on the first page, one whose turn has not come on none.
-        if here > 0 || (points.is_empty() && self.first) {
-            let status = match (allowed, more) {
-                (false, _) => StatusCode::Forbidden,
-                (true, true) => StatusCode::PartialData,
-                (true, false) => StatusCode::Complete,
-            };
-            let (timestamps, values) = points[before..before + here].iter().copied().unzip();
-            self.results.push(MetricDataResult {
-                id: Some(query.id.clone()),
-                label: Some(label),
-                timestamps: Some(timestamps),
-                values: Some(values),
-                status_code: Some(status),
-                messages: None,
-            });
+    /// Whether nothing more fits. What has no datapoints is on the next page then, too.
+    fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Adds what a query gives, as far as it fits.
+    fn add(&mut self, index: usize, it: &GetMetricDataInput, answer: Vec<Series>) {
+        let from = if index == self.from.query { self.from } else { Place::default() };
+        for (number, series) in answer.into_iter().enumerate().skip(from.series) {
+            let begin = if number == from.series { from.point } else { 0 };
+            let place = Place { query: index, series: number, point: begin };
+            if self.is_full() {
+                self.next = Some(place);
+                return;
+            }
+            self.next = self.add_series(it, place, series);
+            if self.next.is_some() {
+                return;
+            }
         }
-        more
+    }
+
+    /// Adds a series from the place on; gives the place where to go on with it, if not all fits.
+    fn add_series(
+        &mut self,
+        it: &GetMetricDataInput,
+        from: Place,
+        series: Series,
+    ) -> Option<Place> {
+        let Series { label, mut points, allowed } = series;
+        if it.scan_by != Some(ScanBy::TimestampAscending) {
+            points.reverse();
+        }
+        let begin = from.point.min(points.len());
+        let end = points.len().min(begin + self.left);
+        self.left -= end - begin;
+        let more = end < points.len();
+        let status = match (allowed, more) {
+            (false, _) => StatusCode::Forbidden,
+            (true, true) => StatusCode::PartialData,
+            (true, false) => StatusCode::Complete,
+        };
+        let (timestamps, values) = points[begin..end].iter().copied().unzip();
+        self.results.push(MetricDataResult {
+            id: Some(it.metric_data_queries[from.query].id.clone()),
+            label: Some(label),
+            timestamps: Some(timestamps),
+            values: Some(values),
+            status_code: Some(status),
+            messages: None,
+        });
+        more.then_some(Place { point: end, ..from })
     }
 }
 
-/// What a token begins with. To change what is behind it, change this.
-const MARK: &str = "1";
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A token is how many datapoints were on the pages before.
-fn write_token(shown: usize) -> String {
-    MARK.to_owned() + &hex::encode(shown.to_string())
-}
-
-fn read_token(token: &str) -> Option<usize> {
-    let text = String::from_utf8(hex::decode(token.strip_prefix(MARK)?).ok()?).ok()?;
-    text.parse().ok()
+    #[test]
+    fn a_place_reads_as_it_was_written_and_nothing_else_is_one() {
+        let place = Place { query: 499, series: 2, point: 100_800 };
+        assert_eq!(Place::read(&place.write()), Some(place));
+        for text in ["", "1", "1 2", "1 2 3 4", "1 2 -3", "1 2 x"] {
+            assert_eq!(Place::read(&token::write(text)), None, "{text}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use tidemill_wire::Fault;
 
 use super::{CloudWatch, fault, names};
 use crate::context::Context;
+use crate::token;
 
 /// Most metrics of a page.
 const PAGE: usize = 500;
@@ -28,7 +29,8 @@ pub(super) fn handle(
             && filters.iter().all(|filter| has(key, filter))
     };
     let token = it.next_token.as_deref().filter(|token| !token.is_empty());
-    let after = token.map(|token| read_token(cx, token).ok_or_else(bad_token)).transpose()?;
+    let after =
+        token.map(|token| read_token(cx, token).ok_or_else(fault::bad_list_token)).transpose()?;
     let lately = if it.recently_active.is_some() { ACTIVE } else { LATELY };
     let listing = Listing {
         account: cx.account(),
@@ -69,20 +71,18 @@ fn metric(key: &MetricKey) -> Metric {
     }
 }
 
-/// What a token begins with. To change what is behind it, change this.
-const MARK: &str = "1";
-/// Between the texts of a token, where no name can have it.
+/// Between the texts of a token. No name has it: PutMetricData takes no control characters.
 const BETWEEN: char = '\0';
 
 /// A token is the last metric of the page before: nothing to keep, and nothing to expire.
 fn write_token(key: &MetricKey) -> String {
     let mut texts = vec![&*key.namespace, &*key.name];
     texts.extend(key.dimensions().iter().flat_map(|one| [&*one.name, &*one.value]));
-    MARK.to_owned() + &hex::encode(texts.join(&BETWEEN.to_string()))
+    token::write(&texts.join(&BETWEEN.to_string()))
 }
 
 fn read_token(cx: &Context<'_>, token: &str) -> Option<MetricKey> {
-    let text = String::from_utf8(hex::decode(token.strip_prefix(MARK)?).ok()?).ok()?;
+    let text = token::read(token)?;
     let texts: Vec<&str> = text.split(BETWEEN).collect();
     let [namespace, name, dimensions @ ..] = texts.as_slice() else { return None };
     let pairs = dimensions.chunks(2).map(|pair| match pair {
@@ -91,8 +91,4 @@ fn read_token(cx: &Context<'_>, token: &str) -> Option<MetricKey> {
     });
     let dimensions = pairs.collect::<Option<_>>()?;
     Some(MetricKey::new(cx.account(), cx.region.clone(), namespace, name, dimensions))
-}
-
-fn bad_token() -> Fault {
-    fault::invalid("Invalid nextToken")
 }

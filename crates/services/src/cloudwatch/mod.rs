@@ -57,7 +57,9 @@ impl CloudWatch {
             Q::PutMetricData(it) => {
                 put_metric_data::handle(self, cx, it).await.map(|()| A::PutMetricData)
             }
-            Q::GetMetricData(it) => get_metric_data::handle(self, cx, &it).map(A::GetMetricData),
+            Q::GetMetricData(it) => {
+                get_metric_data::handle(self, cx, &it).await.map(A::GetMetricData)
+            }
             Q::GetMetricStatistics(it) => {
                 get_metric_statistics::handle(self, cx, it).map(A::GetMetricStatistics)
             }

@@ -36,8 +36,9 @@ pub(super) fn are_distinct(dimensions: &[Dimension]) -> bool {
     names.windows(2).all(|pair| pair[0] != pair[1])
 }
 
-/// The unit that a value is in; none is said where there is none.
+/// The unit of this name.
 pub(super) fn unit(unit: &api::StandardUnit) -> Unit {
+    // A test below looks that there are all that the model has.
     unit.as_str().parse().expect("the model allows no other units than there are")
 }
 
@@ -48,6 +49,16 @@ pub(super) fn write_unit(unit: Unit) -> api::StandardUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_every_unit_that_the_model_allows() {
+        let input = api::SERVICE.operation("PutMetricAlarm").unwrap().input;
+        let unit = input.shape.members().iter().find(|member| member.name == "Unit").unwrap();
+        assert!(unit.shape.values.contains(&"Count/Second"));
+        for name in unit.shape.values {
+            assert_eq!(name.parse().map(Unit::as_str), Ok(*name));
+        }
+    }
 
     #[test]
     fn dimensions_are_distinct_by_their_names() {

@@ -7,6 +7,8 @@ use tidemill_fleet::{FleetError, Phase, Refusal, Which};
 use tidemill_queue::Failure;
 use tidemill_wire::Fault;
 
+use crate::disk;
+
 /// The engine's answer as the caller is told it.
 pub(super) fn of(error: FleetError) -> Fault {
     match error {
@@ -89,20 +91,11 @@ pub(super) fn refused(refusal: Refusal) -> Fault {
 
 /// What is wrong with the disk that all share.
 pub(super) fn of_disk(failure: &Failure) -> Fault {
-    match failure {
-        Failure::Poisoned(_) | Failure::Checkpoint(_) => failed(),
-        Failure::Stalled { .. } | Failure::Full { .. } => Fault::new(
-            &errors::UNAVAILABLE,
-            "the disk is nearly full or does not answer; no change is accepted until it does",
-        ),
-    }
+    disk::of_failure(failure, &errors::INTERNAL_ERROR, &errors::UNAVAILABLE)
 }
 
 pub(super) fn failed() -> Fault {
-    Fault::new(
-        &errors::INTERNAL_ERROR,
-        "the disk failed; nothing more is accepted until the service is started again",
-    )
+    disk::failed(&errors::INTERNAL_ERROR)
 }
 
 /// A parameter whose value will not do.

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use tidemill_api::sqs::errors;
-use tidemill_queue::{Error, Failure, LONGEST_HIDDEN, Refusal};
+use tidemill_queue::{Error, LONGEST_HIDDEN, Refusal};
 use tidemill_wire::{Fault, fault as common};
 
 use crate::context::Principal;
+use crate::disk;
 
 use super::attributes;
 
@@ -14,7 +15,9 @@ use super::attributes;
 pub(super) fn of(error: Error, handle: &str) -> Fault {
     match error {
         Error::Refused(refusal) => of_refusal(refusal, handle),
-        Error::Failed(failure) => of_failure(&failure),
+        Error::Failed(failure) => {
+            disk::of_failure(&failure, &common::INTERNAL_FAILURE, &common::UNAVAILABLE)
+        }
     }
 }
 
@@ -73,27 +76,6 @@ fn of_refusal(refusal: Refusal, handle: &str) -> Fault {
         }
         Refusal::OtherDiscipline => {
             invalid("The source queue and destination queue must be of the same queue type.")
-        }
-    }
-}
-
-fn of_failure(failure: &Failure) -> Fault {
-    match failure {
-        Failure::Poisoned(_) => Fault::new(
-            &common::INTERNAL_FAILURE,
-            "the disk failed; nothing more is accepted until the service is started again",
-        ),
-        Failure::Stalled { .. } => Fault::new(
-            &common::UNAVAILABLE,
-            "the disk does not answer; no change is accepted until it does",
-        ),
-        Failure::Full { .. } => Fault::new(
-            &common::UNAVAILABLE,
-            "the disk is nearly full; nothing is taken in until there is room, and messages can \
-             still be received and deleted",
-        ),
-        Failure::Checkpoint(_) => {
-            Fault::new(&common::INTERNAL_FAILURE, "a checkpoint could not be stored")
         }
     }
 }

@@ -5,11 +5,10 @@ use tidemill_queue::QueueKey;
 use tidemill_wire::Fault;
 
 use super::fault;
+use crate::token;
 
 /// Most queues of one page, and of an answer that is not paged.
 const MOST: usize = 1000;
-/// What a token begins with. To change what is behind it, change this.
-const MARK: &str = "1";
 
 /// Which part of a list is asked for.
 pub(super) struct Page {
@@ -52,12 +51,11 @@ impl Page {
 
 /// A token is the last name of the page before: nothing to keep, and nothing to expire.
 fn write_token(name: &QueueName) -> String {
-    MARK.to_owned() + &hex::encode(name.as_str())
+    token::write(name.as_str())
 }
 
 fn read_token(token: &str) -> Option<QueueName> {
-    let name = hex::decode(token.strip_prefix(MARK)?).ok()?;
-    String::from_utf8(name).ok()?.parse().ok()
+    token::read(token)?.parse().ok()
 }
 
 fn expired() -> Fault {
