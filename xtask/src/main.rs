@@ -2,10 +2,8 @@
 
 mod botocore;
 mod choices;
-mod crash;
 mod models;
-mod scaling;
-mod simulate;
+mod program;
 mod test;
 
 use std::path::PathBuf;
@@ -76,8 +74,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             models::write_all(&botocore, query_names_from.as_deref(), &out)
         }
         Command::Test { only } => test::run_all(only.as_deref()),
-        Command::Crash { arguments } => crash::run(arguments.iter().map(String::as_str)),
-        Command::Scaling { arguments } => scaling::run(arguments.iter().map(String::as_str)),
-        Command::Simulate { arguments } => simulate::run(arguments.iter().map(String::as_str)),
+        Command::Crash { arguments } => program::crash(arguments.iter().map(String::as_str)),
+        Command::Simulate { arguments } => program::simulate(arguments.iter().map(String::as_str)),
+        Command::Scaling { arguments } => program::scaling(arguments.iter().map(String::as_str)),
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::{crash, simulate};
+use crate::program;
 
 /// Where the clients that drive the binary are listed, and the tests that use them.
 const BLACKBOX: &str = "tests/blackbox";
@@ -18,8 +18,8 @@ const BLACKBOX: &str = "tests/blackbox";
 pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     if only.is_none() {
         run(Command::new(cargo()).args(["test", "--workspace"]))?;
-        simulate::run(["--seeds", "200"])?;
-        crash::run(["--rounds", "10"])?;
+        program::simulate(["--seeds", "200"])?;
+        program::crash(["--rounds", "10"])?;
     }
     run(Command::new(cargo()).args(["build", "--package", "tidemill"]))?;
     let python = clients()?;

@@ -27,11 +27,21 @@ impl<'a> JsonDecoder<'a> {
         Ok(Self { lexer: Lexer::new(body)?, violations: Violations::default() })
     }
 
+    /// What is wrong where a structure or a list stands, and a single value should.
+    fn collection(&mut self) -> Option<Unreadable> {
+        match self.lexer.peek() {
+            b'{' => Some(Unreadable(STRUCTURE_FOUND.to_owned())),
+            b'[' => Some(Unreadable(LIST_FOUND.to_owned())),
+            _ => None,
+        }
+    }
+
     /// What stands where a value of `wanted` kind should, in the words of AWS's own parser.
     fn mismatch(&mut self, wanted: &str) -> Unreadable {
+        if let Some(found) = self.collection() {
+            return found;
+        }
         let found = match self.lexer.peek() {
-            b'{' => return Unreadable(STRUCTURE_FOUND.to_owned()),
-            b'[' => return Unreadable(LIST_FOUND.to_owned()),
             b'"' => "STRING_VALUE",
             b't' => "TRUE_VALUE",
             b'f' => "FALSE_VALUE",
@@ -44,10 +54,7 @@ impl<'a> JsonDecoder<'a> {
     /// Refuses what is neither the beginning of a structure or list nor null; AWS has `words` for
     /// a single value.
     fn not_single(&mut self, words: &str) -> Unreadable {
-        match self.lexer.peek() {
-            b'{' | b'[' => self.mismatch(""),
-            _ => Unreadable(words.to_owned()),
-        }
+        self.collection().unwrap_or_else(|| Unreadable(words.to_owned()))
     }
 
     fn is_number(&mut self) -> bool {
