@@ -93,7 +93,10 @@ pub(super) fn descendants(root: Pid) -> Vec<Process> {
     while let Some(parent) = todo.pop() {
         for pid in children(parent) {
             let known = |process: &Process| process.pid == pid;
+            // A number that was given to a stranger since has another parent. One whose parent has
+            // ended meanwhile is found by whom it came to, at the next look.
             if let Some(process) = Process::look(pid)
+                && process.parent == parent.as_raw_nonzero().get()
                 && !found.iter().any(known)
             {
                 todo.push(pid);
