@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tidemill_base::Timestamp;
 use tidemill_metric::{AlarmSettings, Comparison, Missing, Standing};
-use time::OffsetDateTime;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// From so many datapoints on, only the most recent of them are told, so many.
 const TOLD: usize = 5;
@@ -136,14 +136,17 @@ pub(super) fn data(it: &AlarmSettings, points: &[Point], at: Timestamp) -> Value
     data
 }
 
+/// A time as its parts; one that no date has room for is the last that has.
 fn date(time: Timestamp) -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Duration::from_millis(time.as_millis())
+    let since = time::Duration::try_from(Duration::from_millis(time.as_millis()));
+    let date = since.ok().and_then(|since| OffsetDateTime::UNIX_EPOCH.checked_add(since));
+    date.unwrap_or(PrimitiveDateTime::MAX.assume_utc())
 }
 
 /// `26/10/23 16:42:00`.
 fn day(time: Timestamp) -> String {
     let form = format_description!("[day]/[month]/[year repr:last_two] [hour]:[minute]:[second]");
-    date(time).format(form).expect("a time has a day")
+    date(time).format(form).expect("each part is one that every date has")
 }
 
 /// `2023-08-04T12:31:29.591+0000`.
@@ -151,7 +154,7 @@ fn instant(time: Timestamp) -> String {
     let form = format_description!(
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]+0000"
     );
-    date(time).format(form).expect("a time has a day")
+    date(time).format(form).expect("each part is one that every date has")
 }
 
 /// A number as AWS's texts have it: `2.0`, `1.0E7`.
