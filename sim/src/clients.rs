@@ -5,8 +5,8 @@ use std::time::Duration;
 use tidemill_base::{AccountId, Region};
 use tidemill_queue::model::Seen;
 use tidemill_queue::{
-    Content, Delivery, Discipline, MoveId, NewMessage, QueueId, QueueKey, Receive, Redrive, Scope,
-    SettingsChange, Tags,
+    Content, Delivery, Discipline, Holder, MoveId, NewMessage, QueueId, QueueKey, Receive, Redrive,
+    Scope, SettingsChange, Tags,
 };
 
 use crate::asked::{Answer, Ask, Held};
@@ -154,6 +154,7 @@ impl World {
             visibility: self.dice.once_in(3).then(|| self.dice.seconds(30)),
             wait: Some(Duration::from_secs(self.dice.of(&[0, 0, 5, 20]))),
             attempt: self.dice.once_in(2).then(|| self.dice.below(3).to_string()),
+            holder: Holder::from_u64(self.dice.below(4)),
         };
         Some(Ask::Receive(queue, ask))
     }
@@ -197,6 +198,10 @@ impl World {
     /// Looks at a queue, which is answered at once, and then receives from it.
     fn describe(&self) -> Option<Ask> {
         let (queue, _) = self.queue()?;
+        if let Some(holder) = Holder::from_u64(1 + self.dice.below(3)) {
+            self.engine().drain(holder, self.dice.once_in(3));
+            self.add_to_digest(&self.engine().held(holder).to_le_bytes());
+        }
         if let Ok(description) = self.engine().describe(queue) {
             self.add_to_digest(format!("{:?}", description.counts).as_bytes());
         }

@@ -193,8 +193,9 @@ impl World {
             }
         }
         let has_more = match ask {
-            Ask::Receive(queue, _) => {
-                self.mirror.has_visible(*queue, before.now, self.engine().durable())
+            Ask::Receive(queue, ask) => {
+                !ask.holder.is_some_and(|holder| self.mirror.is_draining(holder))
+                    && self.mirror.has_visible(*queue, before.now, self.engine().durable())
             }
             _ => false,
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
+use crate::holder::Holder;
 use crate::key::{QueueNumber, Sequence};
 
 /// Bytes that are not what they should be: damaged, or written by a newer version.
@@ -140,6 +141,10 @@ impl<'a> Reader<'a> {
             }
         }
         Err(self.bad())
+    }
+
+    pub(crate) fn holder(&mut self) -> Result<Holder, Unreadable> {
+        Holder::from_u64(self.u64()?).ok_or_else(|| self.bad())
     }
 
     /// A number of things to come, each of at least one byte: never more than bytes are left.

@@ -8,6 +8,7 @@ mod administer;
 #[cfg(feature = "model")]
 mod by_hand;
 mod disk;
+mod holders;
 mod housekeeping;
 mod look;
 mod messages;

@@ -12,6 +12,7 @@ mod deduplication;
 mod engine;
 mod ground;
 mod groups;
+mod holder;
 mod key;
 mod line;
 mod loose;
@@ -35,6 +36,7 @@ mod waiters;
 pub use codec::Unreadable;
 pub use commands::Created;
 pub use engine::{Config, Description, DiskMetrics, Engine, Metrics, QueueMetrics};
+pub use holder::Holder;
 pub use key::{QueueId, QueueKey, Sequence, ShardId};
 pub use message::{
     Attribute, AttributeValue, Content, Delivery, Digest, NewMessage, Peeked, Receive, Sent,

@@ -10,6 +10,7 @@ use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
 use crate::groups::GroupId;
+use crate::holder::{Holder, Holders};
 use crate::key::Sequence;
 use crate::line::Entry;
 use crate::passage::{CarryReason, Passage};
@@ -36,6 +37,8 @@ pub(crate) struct Held {
     pub(crate) first_received: Timestamp,
     /// When it was last received, in this queue; no matter if it was not.
     pub(crate) received: Timestamp,
+    /// Who received it last, in this queue, if that is known.
+    pub(crate) holder: Option<Holder>,
     /// How it came here, if it came from another queue.
     pub(crate) passage: Option<Passage>,
 }
@@ -51,6 +54,7 @@ impl From<Entry> for Held {
             group: None,
             first_received: Timestamp::NEVER,
             received: Timestamp::NEVER,
+            holder: None,
             passage: None,
         }
     }
@@ -77,6 +81,11 @@ impl Held {
         self.receives.saturating_sub(self.passage.map_or(0, |passage| passage.receives))
     }
 
+    /// Who has it while it is in flight.
+    fn had_by(&self) -> Option<Holder> {
+        self.holder.filter(|_| self.receives > 0)
+    }
+
     /// From when on its age counts: it is too old at the queue's retention after that. What was
     /// too old when it came begins anew.
     pub(crate) fn ages_from(&self) -> Timestamp {
@@ -92,10 +101,10 @@ impl Held {
     }
 
     /// As it is once it was handed out.
-    pub(crate) fn received(self, at: Timestamp, until: Timestamp) -> Self {
+    pub(crate) fn received(self, at: Timestamp, until: Timestamp, by: Option<Holder>) -> Self {
         let first_received = self.first_received.min(at);
         let receives = self.receives.saturating_add(1);
-        Self { due: until, receives, first_received, received: at, ..self }
+        Self { due: until, receives, first_received, received: at, holder: by, ..self }
     }
 
     /// As it is once that was undone.
@@ -103,7 +112,7 @@ impl Held {
         let receives = self.receives.saturating_sub(1);
         let if_ever = |time| if receives == 0 { Timestamp::NEVER } else { time };
         let (first_received, received) = (if_ever(self.first_received), if_ever(self.received));
-        Self { due: at, receives, first_received, received, ..self }
+        Self { due: at, receives, first_received, received, holder: None, ..self }
     }
 }
 
@@ -125,6 +134,8 @@ pub(crate) struct Loose {
     grouped: usize,
     /// How many of the pending were never received.
     delayed: usize,
+    /// Who has how many of the others, as far as that is known.
+    holders: Holders,
 }
 
 impl Pages {
@@ -184,6 +195,11 @@ impl Loose {
         self.pending.len() - self.delayed
     }
 
+    /// Who has how many of those in flight, as far as that is known.
+    pub(crate) fn holders(&self) -> &Holders {
+        &self.holders
+    }
+
     pub(crate) fn delayed(&self) -> usize {
         self.delayed
     }
@@ -195,6 +211,7 @@ impl Loose {
         if is_pending {
             self.pending.insert((held.due, held.sequence));
             self.delayed += usize::from(held.receives == 0);
+            held.had_by().into_iter().for_each(|holder| self.holders.add(holder));
         } else {
             self.show(&held);
         }
@@ -225,6 +242,7 @@ impl Loose {
         let was_pending = self.pending.remove(&(held.due, sequence));
         if was_pending {
             self.delayed -= usize::from(held.receives == 0);
+            held.had_by().into_iter().for_each(|holder| self.holders.remove(holder));
         } else if held.group.is_some() {
             self.grouped -= 1;
         } else {
@@ -249,6 +267,7 @@ impl Loose {
         let held = *self.pages.get(sequence).expect("what is pending is on a page");
         self.show(&held);
         self.delayed -= usize::from(held.receives == 0);
+        held.had_by().into_iter().for_each(|holder| self.holders.remove(holder));
         Some(held)
     }
 
@@ -284,6 +303,7 @@ mod tests {
             group: None,
             first_received: Timestamp::NEVER,
             received: Timestamp::NEVER,
+            holder: None,
             passage: None,
         }
     }
@@ -314,6 +334,23 @@ mod tests {
         assert!(loose.remove(Sequence(2)).is_some());
         assert_eq!((loose.in_flight(), loose.delayed(), loose.visible()), (0, 0, 0));
         assert_eq!((loose.iter().count(), loose.next_due()), (0, None));
+    }
+
+    #[test]
+    fn whoever_has_messages_is_counted_while_they_are_in_flight() {
+        let holder = Holder::from_u64(7);
+        let mut loose = Loose::default();
+        for (number, due) in [(1, 10), (2, 20), (3, 30), (4, 0)] {
+            loose.insert(Held { holder, ..held(number, due, 1) }, Timestamp::EPOCH);
+        }
+        loose.insert(held(5, 40, 1), Timestamp::EPOCH);
+        let count = |loose: &Loose| loose.holders().iter().collect::<Vec<_>>();
+        assert_eq!(count(&loose), [(holder.unwrap(), 3)]);
+        loose.mature(Timestamp::from_millis(10));
+        loose.remove(Sequence(2));
+        assert_eq!(count(&loose), [(holder.unwrap(), 1)]);
+        loose.remove(Sequence(3));
+        assert_eq!(count(&loose), []);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill_base::{MessageId, Timestamp};
 
+use crate::holder::Holder;
 use crate::key::{QueueKey, Sequence};
 use crate::receipt::Receipt;
 
@@ -87,11 +88,13 @@ pub struct Receive {
     /// What a FIFO queue knows this receive by: asked again with the same one, because the answer
     /// was lost, it hands out the same messages again.
     pub attempt: Option<String>,
+    /// Who asks, if that is to be known: see [`Engine::held`](crate::Engine::held).
+    pub holder: Option<Holder>,
 }
 
 impl Default for Receive {
     fn default() -> Self {
-        Self { max: 1, visibility: None, wait: None, attempt: None }
+        Self { max: 1, visibility: None, wait: None, attempt: None, holder: None }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::record::{Carried, Created, Header, Record, put_key, read_key};
 use crate::redrive::{DEAD_LETTER_EXPIRED, DEAD_LETTER_EXPIRED_TAG};
 use crate::settings::{Settings, Tags};
 use crate::settings_codec::{put_settings, put_tags, read_settings, read_tags};
-use crate::stock::{Fifo, Stock, StockView};
+use crate::stock::{Fifo, Layout, Stock, StockView};
 use crate::waiters::Waiters;
 
 /// A queue.
@@ -192,7 +192,9 @@ impl Queue {
             Record::Message(header) => self.add(position, header, ground),
             Record::Moved(header) => self.stock.relocate(header.sequence, position, ground),
             Record::Received(received) => self.stock.receive(received),
-            Record::Repeated { until, attempt, .. } => self.stock.repeat(*attempt, *until),
+            Record::Repeated { until, attempt, holder, .. } => {
+                self.stock.repeat(*attempt, *until, *holder);
+            }
             Record::Lapsed { at, .. } => self.stock.lapse(*at),
             Record::Returned { at, sequences, .. } => {
                 for one in sequences {
@@ -291,15 +293,15 @@ impl Queue {
             facts.sources = Arc::new(read_sources(&mut reader)?);
             facts.moves = Arc::new(Moves::read(&mut reader)?);
         }
-        let stock = Stock::read(&facts.settings, version > 1, &mut reader)?;
+        let stock = Stock::read(&facts.settings, Layout(version), &mut reader)?;
         reader.finish()?;
         Ok(Self { facts, stock, memory: Memory::default() })
     }
 }
 
 /// The version of a queue's section. To change the layout: count up, and keep reading the older.
-/// Version 1 had no groups, no sources and no moves.
-const SECTION_VERSION: u8 = 2;
+/// Version 1 had no groups, no sources and no moves, version 2 no holders.
+const SECTION_VERSION: u8 = 3;
 
 impl QueueView {
     /// Layout: version (u8), number, key, settings, tags, created, modified, purged (u64 ms, all

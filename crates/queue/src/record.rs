@@ -1,7 +1,7 @@
 //! What the journal holds of us: a record for everything that changed.
 //!
 //! Each that is about a queue begins with its number (u32), and most with the time (u64 ms). Most
-//! are version 1; messages and receives are version 2, and what version 1 was is said beside. To
+//! are version 1; messages are version 2, receives 2 or 3, and what the older were is said beside. To
 //! change a layout: give the kind a new version here, and keep decoding the older ones. A kind's
 //! number is never used again.
 
@@ -15,6 +15,7 @@ use tidemill_journal::{Kind, RecordRef};
 use crate::codec::{Put, Reader, Unreadable};
 use crate::content::Packed;
 use crate::deduplication::Mark;
+use crate::holder::Holder;
 use crate::key::{QueueKey, QueueNumber, Sequence};
 use crate::moves::{MoveNumber, MoveStatus, Plan, put_status, read_number, read_status};
 use crate::receipt::Secret;
@@ -25,8 +26,10 @@ pub(crate) use carried::{Arriving, Carried, Carry};
 
 /// The first version of every kind.
 const FIRST: u8 = 1;
-/// The version of messages and receives.
+/// The version of messages, and of receives by nobody who is known.
 const SECOND: u8 = 2;
+/// The version of receives by a holder.
+const THIRD: u8 = 3;
 
 /// A change. `apply` needs nothing else to move the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +62,9 @@ pub(crate) enum Record {
     Dropped { queue: QueueNumber, why: DropReason, sequences: Vec<Sequence> },
     /// Kind 14: nothing. The names of removed queues may be used again.
     Forgotten,
-    /// Kind 15: queue, visible again at (u64), mark of the attempt (16 bytes). What that receive
-    /// gave was given again.
-    Repeated { queue: QueueNumber, until: Timestamp, attempt: Mark },
+    /// Kind 15: queue, visible again at (u64), mark of the attempt (16 bytes), in version 2 to whom
+    /// (u64). What that receive gave was given again.
+    Repeated { queue: QueueNumber, until: Timestamp, attempt: Mark, holder: Option<Holder> },
     /// Kind 16: queue, time. What the queue remembered of sends and receives is over by then.
     Lapsed { queue: QueueNumber, at: Timestamp },
     /// Kind 20: source, and the rest. See there.
@@ -76,8 +79,8 @@ pub(crate) enum Record {
 }
 
 /// What [`Record::Received`] says: queue, time, visible again at (u64), whether there is an attempt
-/// (u8: 0 or 1), its mark (16 bytes, if there is one), sequences in the order in which they were
-/// handed out. Version 1 had no attempts.
+/// (u8: 0 or 1), its mark (16 bytes, if there is one), in version 3 the holder (u64), sequences in
+/// the order in which they were handed out. Version 1 had no attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Received {
     pub(crate) queue: QueueNumber,
@@ -85,6 +88,8 @@ pub(crate) struct Received {
     pub(crate) until: Timestamp,
     /// What the receive can be repeated by.
     pub(crate) attempt: Option<Mark>,
+    /// Who has them now, if that is known.
+    pub(crate) holder: Option<Holder>,
     pub(crate) sequences: Vec<Sequence>,
 }
 
@@ -202,7 +207,11 @@ impl Record {
     /// The version that it is written in.
     pub(crate) fn version(&self) -> u8 {
         match self {
-            Self::Message(_) | Self::Moved(_) | Self::Received(_) => SECOND,
+            Self::Received(Received { holder: Some(_), .. }) => THIRD,
+            Self::Message(_)
+            | Self::Moved(_)
+            | Self::Received(_)
+            | Self::Repeated { holder: Some(_), .. } => SECOND,
             _ => FIRST,
         }
     }
@@ -274,9 +283,10 @@ impl Record {
                 }
             }
             Self::Received(received) => received.write(out),
-            Self::Repeated { until, attempt, .. } => {
+            Self::Repeated { until, attempt, holder, .. } => {
                 out.put_time(*until);
                 out.put(&attempt.0);
+                put_holder(out, *holder);
             }
             Self::Returned { at, sequences, .. } => {
                 out.put_time(*at);
@@ -308,7 +318,12 @@ impl Record {
     pub(crate) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
         let Kind(kind) = record.kind;
         let version = record.version;
-        if !(FIRST..=if matches!(kind, 7..=9) { SECOND } else { FIRST }).contains(&version) {
+        let newest = match kind {
+            9 => THIRD,
+            7 | 8 | 15 => SECOND,
+            _ => FIRST,
+        };
+        if !(FIRST..=newest).contains(&version) {
             return Err(Unreadable::new(format!("record of kind {kind}, version {version}")));
         }
         // A message's content is not the state's business, so what follows the header is no error.
@@ -328,6 +343,11 @@ impl Record {
         let queue = reader.queue()?;
         let read = match kind {
             9 => Self::Received(Received::read(version, queue, &mut reader)?),
+            15 => {
+                let (until, attempt) = (reader.time()?, Mark(reader.array()?));
+                let holder = read_holder(version == SECOND, &mut reader)?;
+                Self::Repeated { queue, until, attempt, holder }
+            }
             _ => Self::read_of_queue(kind, queue, &mut reader)?,
         };
         reader.finish()?;
@@ -359,10 +379,6 @@ impl Record {
                 };
                 Self::Dropped { queue, why, sequences: reader.sequences()? }
             }
-            15 => {
-                let until = reader.time()?;
-                Self::Repeated { queue, until, attempt: Mark(reader.array()?) }
-            }
             16 => Self::Lapsed { queue, at: reader.time()? },
             20 => Self::Carried(Box::new(Carried::read(queue, reader)?)),
             21 => Self::MoveBegan { queue, plan: Box::new(Plan::read(reader)?) },
@@ -387,6 +403,7 @@ impl Received {
         if let Some(mark) = &self.attempt {
             out.put(&mark.0);
         }
+        put_holder(out, self.holder);
         out.put_sequences(&self.sequences);
     }
 
@@ -397,7 +414,8 @@ impl Received {
             1 => Some(Mark(reader.array()?)),
             _ => return Err(reader.bad()),
         };
-        Ok(Self { queue, at, until, attempt, sequences: reader.sequences()? })
+        let holder = read_holder(version == THIRD, reader)?;
+        Ok(Self { queue, at, until, attempt, holder, sequences: reader.sequences()? })
     }
 }
 
@@ -418,6 +436,17 @@ impl Created {
             tags: read_tags(reader)?,
         })
     }
+}
+
+/// Where there is none, not a byte is written: the record's version says so.
+fn put_holder(out: &mut Vec<u8>, holder: Option<Holder>) {
+    if let Some(holder) = holder {
+        out.put_u64(holder.as_u64());
+    }
+}
+
+fn read_holder(is_known: bool, reader: &mut Reader<'_>) -> Result<Option<Holder>, Unreadable> {
+    is_known.then(|| reader.holder()).transpose()
 }
 
 pub(crate) fn put_key(out: &mut Vec<u8>, key: &QueueKey) {

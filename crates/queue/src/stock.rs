@@ -20,11 +20,13 @@ use tidemill_journal::Position;
 use crate::codec::{Reader, Unreadable};
 use crate::deduplication::Mark;
 use crate::ground::Ground;
+use crate::holder::Holder;
 use crate::key::Sequence;
 use crate::loose::Held;
 use crate::record::{Arriving, Header, Received};
 use crate::settings::{Discipline, Settings};
 
+pub(crate) use codec::Layout;
 pub(crate) use fifo::Fifo;
 use fifo::FifoView;
 use standard::{Standard, StandardView};
@@ -97,9 +99,9 @@ impl Stock {
     }
 
     /// Hands out again what the receive of this mark gave.
-    pub(crate) fn repeat(&mut self, attempt: Mark, until: Timestamp) {
+    pub(crate) fn repeat(&mut self, attempt: Mark, until: Timestamp, by: Option<Holder>) {
         if let Self::Fifo(fifo) = self {
-            fifo.repeat(attempt, until);
+            fifo.repeat(attempt, until, by);
         }
     }
 
@@ -151,6 +153,22 @@ impl Stock {
     /// How many messages somebody has.
     pub(crate) fn in_flight(&self) -> usize {
         either!(self, stock => stock.in_flight())
+    }
+
+    /// Who has how many of them, as far as that is known. A holder may come twice.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = (Holder, usize)> + '_ {
+        let (one, other) = match self {
+            Self::Standard(stock) => (stock.loose(), Some(stock.arrivals())),
+            Self::Fifo(stock) => (stock.loose(), None),
+        };
+        one.holders().iter().chain(other.into_iter().flat_map(|loose| loose.holders().iter()))
+    }
+
+    #[cfg(any(test, feature = "model"))]
+    pub(crate) fn all_holders(&self) -> std::collections::BTreeMap<Holder, usize> {
+        let mut all = std::collections::BTreeMap::new();
+        self.holders().for_each(|(holder, count)| *all.entry(holder).or_default() += count);
+        all
     }
 
     /// How many visible messages may have been received before: none of the others was.
@@ -255,16 +273,15 @@ impl Stock {
         }
     }
 
-    /// Reads what [`StockView::write`] wrote, of a queue with these settings; `has_groups` if it
-    /// is not from before there were groups.
+    /// Reads what [`StockView::write`] wrote, of a queue with these settings.
     pub(crate) fn read(
         settings: &Settings,
-        has_groups: bool,
+        layout: Layout,
         reader: &mut Reader<'_>,
     ) -> Result<Self, Unreadable> {
         Ok(match settings.discipline {
-            Discipline::Standard => Self::Standard(Box::new(Standard::read(has_groups, reader)?)),
-            Discipline::Fifo => Self::Fifo(Box::new(Fifo::read(settings, reader)?)),
+            Discipline::Standard => Self::Standard(Box::new(Standard::read(layout, reader)?)),
+            Discipline::Fifo => Self::Fifo(Box::new(Fifo::read(settings, layout, reader)?)),
         })
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidemill_base::Timestamp;
 
 use crate::deduplication::Mark;
+use crate::holder::Holder;
 
 /// Names a waiting receiver: the later it came, the larger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,8 @@ pub(crate) struct Waiter {
     pub(crate) visibility: Option<Duration>,
     /// What the receive can be repeated by.
     pub(crate) attempt: Option<Mark>,
+    /// Who it is, if that is known.
+    pub(crate) holder: Option<Holder>,
     /// When it goes away with nothing.
     pub(crate) deadline: Timestamp,
 }
@@ -42,6 +45,12 @@ impl Waiters {
     /// Everybody, in the order in which they came.
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
         self.waiting.keys().copied().collect()
+    }
+
+    /// Those who are this holder.
+    pub(crate) fn of(&self, holder: Holder) -> Vec<Ticket> {
+        let its = self.waiting.iter().filter(|(_, waiter)| waiter.holder == Some(holder));
+        its.map(|(ticket, _)| *ticket).collect()
     }
 
     pub(crate) fn add(&mut self, ticket: Ticket, waiter: Waiter) {

@@ -7,6 +7,7 @@ use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
 use crate::deduplication::Mark;
+use crate::holder::Holder;
 use crate::key::{QueueNumber, Sequence};
 use crate::loose::Held;
 use crate::machine::{Command, Decision, Few, Machine};
@@ -33,6 +34,8 @@ pub(crate) struct Take {
     pub(crate) visibility: Option<Duration>,
     /// What the receive can be repeated by, on a FIFO queue.
     pub(crate) attempt: Option<Mark>,
+    /// Who receives, if that is known.
+    pub(crate) holder: Option<Holder>,
 }
 
 impl Command for Take {
@@ -51,7 +54,8 @@ impl Command for Take {
         if let Some((fifo, mark)) = fifo.zip(attempt)
             && let Some(given) = fifo.attempted(mark, now)
         {
-            let records = smallvec![Record::Repeated { queue: self.queue, until, attempt: mark }];
+            let (queue, attempt, holder) = (self.queue, mark, self.holder);
+            let records = smallvec![Record::Repeated { queue, until, attempt, holder }];
             let reply = given.iter().map(|held| Taken::as_it_is(held, held.receives, now));
             return Ok(Decision { records, reply: reply.collect() });
         }
@@ -68,7 +72,8 @@ impl Command for Take {
             sequences.sort_unstable();
         }
         let reply = heads.iter().map(|it| Taken::as_it_is(it, it.receives.saturating_add(1), now));
-        let received = Received { queue: self.queue, at: now, until, attempt, sequences };
+        let (queue, holder) = (self.queue, self.holder);
+        let received = Received { queue, at: now, until, attempt, holder, sequences };
         let records = smallvec![Record::Received(received)];
         Ok(Decision { records, reply: reply.collect() })
     }

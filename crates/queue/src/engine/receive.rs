@@ -123,12 +123,16 @@ impl Inner {
 
     fn begin_receive(self: &Arc<Self>, queue: QueueNumber, ask: &Receive) -> Result<Begun, Error> {
         let mut shard = self.lock();
+        if ask.holder.is_some_and(|holder| shard.draining.contains(&holder)) {
+            shard.machine.queue_mut(queue)?.memory.tally.empty_receives += 1;
+            return Ok(Begun::Served(Served::default()));
+        }
         let expiring = self.attend(&mut shard, queue);
         let wait = ask.wait.unwrap_or(shard.machine.queue(queue)?.facts.settings.receive_wait);
         let may_wait = !wait.is_zero() && !shard.stopping;
         let attempt = ask.attempt.as_deref().map(|attempt| Mark::of(&[attempt]));
-        let Receive { max, visibility, .. } = *ask;
-        let take = Take { queue, max, visibility, attempt };
+        let Receive { max, visibility, holder, .. } = *ask;
+        let take = Take { queue, max, visibility, attempt, holder };
         let nothing = || Committed { reply: Vec::new(), upto: Position::ZERO };
         let cleared = (!expiring).then(|| self.carry_exhausted(&mut shard, queue, max));
         let Cleared { carried, more } = cleared.transpose()?.unwrap_or_default();
@@ -166,10 +170,10 @@ impl Inner {
         wait: Duration,
     ) -> Result<Waiting, Refusal> {
         let deadline = shard.machine.now() + wait;
-        let Take { queue, max, visibility, attempt } = *take;
+        let Take { queue, max, visibility, attempt, holder } = *take;
         let ticket = shard.next_ticket;
         shard.next_ticket = Ticket(ticket.0 + 1);
-        let waiter = Waiter { max, visibility, attempt, deadline };
+        let waiter = Waiter { max, visibility, attempt, holder, deadline };
         shard.machine.queue_mut(queue)?.memory.waiters.add(ticket, waiter);
         let (sender, reply) = oneshot::channel();
         shard.replies.insert(ticket, sender);

@@ -13,6 +13,7 @@ use super::messages::count;
 use super::moves::Movers;
 use crate::commands::{CarryExhausted, DropOld, Dropped, Lapse, Take, Taken};
 use crate::content::Packed;
+use crate::holder::Holder;
 use crate::key::{QueueKey, QueueNumber};
 use crate::machine::{Command, Few, Machine};
 use crate::queue::Queue;
@@ -34,6 +35,8 @@ pub(super) struct Shard {
     /// The moves of messages that are under way.
     pub(super) movers: Movers,
     pub(super) next_ticket: Ticket,
+    /// Who is given nothing.
+    pub(super) draining: BTreeSet<Holder>,
     /// The engine was shut down, so nobody may begin to wait.
     pub(super) stopping: bool,
 }
@@ -192,8 +195,8 @@ impl Inner {
             && queue.stock.has_ready()
             && let Some((ticket, waiter)) = queue.memory.waiters.first()
         {
-            let Waiter { max, visibility, attempt, .. } = waiter;
-            let take = Take { queue: number, max, visibility, attempt };
+            let Waiter { max, visibility, attempt, holder, .. } = waiter;
+            let take = Take { queue: number, max, visibility, attempt, holder };
             let served = match self.carry_then_take(shard, &take) {
                 Ok(None) => return self.look_again(shard, number),
                 Ok(Some(served)) if served.taken.is_empty() => return,

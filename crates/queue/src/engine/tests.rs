@@ -8,6 +8,7 @@ mod disk;
 mod fair;
 mod fifo;
 mod fifo_dead_letters;
+mod holders;
 mod housekeeping;
 mod messages;
 mod moves;

@@ -198,6 +198,7 @@ impl Rig {
             let queue = self.machine.queue(pond.number).unwrap();
             let counts = queue.stock.counts();
             assert_eq!(counts, pond.counts(self.now, self.durable));
+            assert_eq!(queue.stock.all_holders(), pond.holders(self.now, self.durable));
             self.seen.extend((counts.noisy_groups > 0).then_some("a noisy group"));
             let quiet_first = counts.visible_quiet > 0 && counts.visible_quiet < counts.visible;
             self.seen.extend(quiet_first.then_some("quiet ones beside it"));

@@ -1,7 +1,7 @@
 //! A mirror: the model beside a whole engine. It sees every record as it is applied, says when one
 //! cannot be, and remembers what is not durable yet, so that it can go back with a crash.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use super::check::check;
 use super::pond::{Modelled, Pond};
 use super::ponds::{Event, Ponds, number};
 use crate::deduplication::Marks;
+use crate::holder::Holder;
 use crate::key::{QueueId, QueueNumber, Sequence, ShardId};
 use crate::loose::Held;
 use crate::machine::Machine;
@@ -51,6 +52,8 @@ struct Image {
     recovered: Position,
     /// The clock went back once: who is next is not judged any more.
     lenient: bool,
+    /// Who is to be given nothing.
+    draining: BTreeSet<Holder>,
     /// A crash may take back what counted as durable.
     trusts_nothing: bool,
     complaints: Vec<String>,
@@ -76,6 +79,21 @@ impl Mirror {
     /// Whether who is next is judged no more.
     pub fn is_lenient(&self) -> bool {
         self.image().lenient
+    }
+
+    /// From now on a holder is to be given nothing, or again something.
+    pub(crate) fn drains(&self, holder: Holder, is_draining: bool) {
+        let draining = &mut self.image().draining;
+        if is_draining {
+            draining.insert(holder)
+        } else {
+            draining.remove(&holder)
+        };
+    }
+
+    /// Whether a holder is to be given nothing.
+    pub fn is_draining(&self, holder: Holder) -> bool {
+        self.image().draining.contains(&holder)
     }
 
     /// What was wrong since the last call.
@@ -199,6 +217,9 @@ impl Mirror {
             }
             Err(_) => image.complaints.push(format!("the model failed: at {at} {record:?}")),
         }
+        if holder_of(record).is_some_and(|holder| image.draining.contains(&holder)) {
+            image.complaints.push(format!("one that drains was given something: {record:?}"));
+        }
         let seen = of_record(&image.live, at, record);
         image.seen.push(seen);
         image.live.fold(&event);
@@ -219,6 +240,7 @@ impl Mirror {
             pond.judge(now);
         }
         image.seen.clear();
+        image.draining.clear();
         image.end = end;
         image.recovered = end;
         image.now = now;
@@ -243,6 +265,14 @@ impl fmt::Debug for Mirror {
 
 fn id(number: QueueNumber) -> QueueId {
     QueueId { shard: ShardId::default(), number }
+}
+
+fn holder_of(record: &Record) -> Option<Holder> {
+    match record {
+        Record::Received(received) => received.holder,
+        Record::Repeated { holder, .. } => *holder,
+        _ => None,
+    }
 }
 
 fn of_record(ponds: &Ponds, at: Position, record: &Record) -> Seen {
@@ -309,12 +339,16 @@ fn compare(image: &mut Image, machine: &Machine, durable: Position) {
         if counts != expected && !*lenient {
             complaints.push(format!("queue {} counts {counts:?}, not {expected:?}", number.0));
         }
+        let (holders, expected) = (queue.stock.all_holders(), pond.holders(*now, durable));
+        if holders != expected && !*lenient {
+            complaints.push(format!("queue {} is with {holders:?}, not {expected:?}", number.0));
+        }
     }
 }
 
 /// What is compared of a message: its sequence, where its record is, when it was sent, how often
-/// it was received, until when it is not visible, and the queue that it came from.
-type Look = (Sequence, Position, Timestamp, u32, Timestamp, Option<QueueNumber>);
+/// it was received, until when it is not visible, the queue that it came from, and who had it last.
+type Look = (Sequence, Position, Timestamp, u32, Timestamp, Option<QueueNumber>, Option<Holder>);
 
 /// Those that are not among the others; not too many.
 fn difference(these: &[Look], others: &[Look]) -> Vec<Look> {
@@ -323,9 +357,11 @@ fn difference(these: &[Look], others: &[Look]) -> Vec<Look> {
 
 fn of_held(held: &Held, floor: Timestamp) -> Look {
     let source = held.passage.map(|passage| passage.source);
-    (held.sequence, held.position, held.sent, held.receives, held.due.max(floor), source)
+    let due = held.due.max(floor);
+    (held.sequence, held.position, held.sent, held.receives, due, source, held.holder)
 }
 
 fn of_modelled(one: &Modelled, floor: Timestamp) -> Look {
-    (one.sequence, one.position, one.sent, one.receives, one.due.max(floor), one.source)
+    let due = one.due.max(floor);
+    (one.sequence, one.position, one.sent, one.receives, due, one.source, one.holder)
 }

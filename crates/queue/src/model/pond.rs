@@ -8,6 +8,7 @@ use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
 use crate::commands::Taken;
+use crate::holder::Holder;
 use crate::key::{QueueKey, QueueNumber, Sequence};
 use crate::settings::{Discipline, Scope, Settings};
 use crate::stock::{Counts, delay_seconds};
@@ -28,6 +29,8 @@ pub(crate) struct Modelled {
     pub(crate) receives_before: u32,
     /// The last time.
     pub(crate) received: Option<Timestamp>,
+    /// By whom.
+    pub(crate) holder: Option<Holder>,
     pub(crate) was_touched: bool,
     /// In a FIFO queue 0 if it has none.
     pub(crate) group: Option<u64>,
@@ -61,6 +64,7 @@ impl Modelled {
             receives: 0,
             receives_before: 0,
             received: None,
+            holder: None,
             was_touched: false,
             group,
             seen_from: position,
@@ -229,6 +233,7 @@ impl Pond {
             message.due = now;
             message.receives -= 1;
             message.received = message.received.filter(|_| message.receives > 0);
+            message.holder = None;
         }
     }
 
@@ -250,16 +255,17 @@ impl Pond {
         &mut self,
         max: usize,
         until: Timestamp,
-        attempt: Option<u64>,
+        (attempt, holder): (Option<u64>, Option<Holder>),
         now: Timestamp,
         durable: Position,
     ) -> Vec<Modelled> {
         let attempt = attempt.filter(|_| self.is_fifo());
-        if let Some(given) = attempt.and_then(|attempt| self.repeat(attempt, until, now)) {
+        let repeat = |attempt| self.repeat(attempt, until, holder, now);
+        if let Some(given) = attempt.and_then(repeat) {
             return given;
         }
         let chosen = self.heads(max, now, durable);
-        self.give(chosen, until, attempt, now)
+        self.give(chosen, until, (attempt, holder), now)
     }
 
     /// Hands these messages out.
@@ -267,13 +273,14 @@ impl Pond {
         &mut self,
         chosen: Vec<Sequence>,
         until: Timestamp,
-        attempt: Option<u64>,
+        (attempt, holder): (Option<u64>, Option<Holder>),
         now: Timestamp,
     ) -> Vec<Modelled> {
         let given = chosen.iter().filter_map(|sequence| {
             let message = self.touch(*sequence)?;
             message.receives += 1;
             message.received = Some(now);
+            message.holder = holder;
             message.due = until;
             Some(message.clone())
         });
@@ -295,6 +302,7 @@ impl Pond {
         &mut self,
         attempt: u64,
         until: Timestamp,
+        holder: Option<Holder>,
         now: Timestamp,
     ) -> Option<Vec<Modelled>> {
         let there: Vec<_> = self.messages.iter().map(|message| message.sequence).collect();
@@ -307,6 +315,7 @@ impl Pond {
         let find = |one: &Sequence| {
             let message = self.messages.iter_mut().find(|message| message.sequence == *one)?;
             message.due = until;
+            message.holder = holder;
             Some(message.clone())
         };
         Some(asked.given.iter().filter_map(find).collect())
@@ -427,6 +436,18 @@ impl Pond {
     }
 }
 
+impl Pond {
+    /// Who has how many messages.
+    pub(crate) fn holders(&self, now: Timestamp, durable: Position) -> BTreeMap<Holder, usize> {
+        let mut holders = BTreeMap::new();
+        let out = self.messages.iter().filter(|m| m.seen_from < durable && is_out(m, now));
+        for holder in out.filter_map(|message| message.holder) {
+            *holders.entry(holder).or_default() += 1;
+        }
+        holders
+    }
+}
+
 impl Modelled {
     /// Whether it would be hidden for more than twelve hours since it was last received.
     pub(crate) fn is_overtime(&self, now: Timestamp, hidden: Duration) -> bool {
@@ -476,6 +497,7 @@ pub(crate) fn carry(
             source: Some(source),
             receives_before: message.receives,
             received: None,
+            holder: None,
             ..message
         });
     }

@@ -113,10 +113,11 @@ fn fold_into(pond: &mut Pond, at: Position, record: &Record, now: Timestamp) {
         }
         Record::Received(received) => {
             let attempt = received.attempt.map(number);
-            pond.give(received.sequences.clone(), received.until, attempt, received.at);
+            let by = (attempt, received.holder);
+            pond.give(received.sequences.clone(), received.until, by, received.at);
         }
-        Record::Repeated { until, attempt, .. } => {
-            drop(pond.repeat(number(*attempt), *until, now));
+        Record::Repeated { until, attempt, holder, .. } => {
+            drop(pond.repeat(number(*attempt), *until, *holder, now));
         }
         Record::Returned { at, sequences, .. } => {
             for one in sequences {

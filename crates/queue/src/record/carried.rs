@@ -77,6 +77,7 @@ impl Carried {
                 group: None,
                 first_received: one.first_received,
                 received: one.first_received,
+                holder: None,
                 passage: Some(passage(one)),
             },
             group: one.group.as_ref(),

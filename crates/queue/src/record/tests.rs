@@ -48,7 +48,7 @@ fn header() -> Header {
 }
 
 fn received(sequences: Vec<Sequence>) -> Received {
-    Received { queue: QUEUE, at: AT, until: AT, attempt: None, sequences }
+    Received { queue: QUEUE, at: AT, until: AT, attempt: None, holder: None, sequences }
 }
 
 /// What there is since.
@@ -56,11 +56,15 @@ fn of_later_versions() -> Vec<Record> {
     let known = Some((Mark([3; 16]), MessageId::from_bytes([4; 16])));
     let header = Header { group: Some("g".into()), known, ..header() };
     let attempt = Some(Mark([5; 16]));
+    let holder = Holder::from_u64(0x0123_4567_89ab_cdef);
     vec![
         Record::Message(Header { known: None, ..header.clone() }),
         Record::Moved(header),
         Record::Received(Received { attempt, ..received(vec![Sequence(9), Sequence(2)]) }),
-        Record::Repeated { queue: QUEUE, until: AT, attempt: Mark([5; 16]) },
+        Record::Received(Received { attempt, holder, ..received(vec![Sequence(2)]) }),
+        Record::Received(Received { holder, ..received(vec![Sequence(2)]) }),
+        Record::Repeated { queue: QUEUE, until: AT, attempt: Mark([5; 16]), holder: None },
+        Record::Repeated { queue: QUEUE, until: AT, attempt: Mark([5; 16]), holder },
         Record::Lapsed { queue: QUEUE, at: AT },
     ]
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
-use super::codec::{Met, read_held, write_held};
+use super::codec::{Layout, Met, read_held, write_held};
 use crate::codec::{Reader, Unreadable};
 use crate::key::Sequence;
 use crate::loose::{Held, Loose, Pages};
@@ -116,9 +116,9 @@ impl Arrivals {
     }
 
     /// Reads what [`ArrivalsView::write`] wrote.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+    pub(super) fn read(layout: Layout, reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
         let mut arrivals = Self::default();
-        read_held(reader, Some(&[]), |held| {
+        read_held(reader, layout, &[], |held| {
             arrivals.insert(held, Timestamp::EPOCH);
             held.passage.is_some()
         })?;
@@ -161,6 +161,7 @@ mod tests {
             group: None,
             first_received: at(sent + 1),
             received: at(sent + 1),
+            holder: None,
             passage: Some(Passage { source: QueueNumber(7), at: at(1000), why, receives: 3 }),
         }
     }
@@ -208,7 +209,7 @@ mod tests {
         let mut bytes = Vec::new();
         arrivals.view().write(&mut bytes);
         let mut reader = Reader::new("arrivals", &bytes);
-        let mut again = Arrivals::read(&mut reader).unwrap();
+        let mut again = Arrivals::read(Layout(3), &mut reader).unwrap();
         reader.finish().unwrap();
         again.advance(at(1000), Position::ZERO);
         assert_eq!(again.loose().visible(), 4);

@@ -150,10 +150,25 @@ pub(super) fn read_rows(
     Ok(())
 }
 
+/// Which version of a queue's section is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout(pub(crate) u8);
+
+impl Layout {
+    /// Whether it speaks of groups, and of other queues.
+    pub(super) fn has_groups(self) -> bool {
+        self.0 > 1
+    }
+
+    fn has_holders(self) -> bool {
+        self.0 > 2
+    }
+}
+
 /// The loose: how many, and of each: sequence as a distance, where its record is, when it was
-/// sent, when it is due, its group or 0, twice how often it was received and one more if it came
-/// from another queue, if it was received when first and how long after that last (varints), if it
-/// came how.
+/// sent, when it is due, its group or 0, four times how often it was received, two more if it is
+/// known by whom and one more if it came from another queue, if it was received when first and how
+/// long after that last (varints), if it is known by whom (u64), if it came how.
 pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
     out.put_len(all.len());
     let mut sequence = 0;
@@ -164,12 +179,16 @@ pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
         out.put_varint(held.due.as_millis());
         out.put_varint(met.number(held.group));
         let came = u64::from(held.passage.is_some());
-        out.put_varint(u64::from(held.receives) << 1 | came);
+        let is_known = u64::from(held.holder.is_some());
+        out.put_varint(u64::from(held.receives) << 2 | is_known << 1 | came);
         if held.receives > 0 {
             let first = held.first_received.as_millis();
             out.put_varint(first);
             // The clock may have gone back.
             out.put_varint(held.received.as_millis().wrapping_sub(first));
+        }
+        if let Some(holder) = held.holder {
+            out.put_u64(holder.as_u64());
         }
         if let Some(passage) = &held.passage {
             passage.write(out);
@@ -178,11 +197,11 @@ pub(super) fn write_held(all: &[Held], met: &Met, out: &mut Vec<u8>) {
     }
 }
 
-/// `groups` are absent in a section that knows none; `insert` says whether the message is where
-/// no other is.
+/// `groups` are those of the section; `insert` says whether the message is where no other is.
 pub(super) fn read_held(
     reader: &mut Reader<'_>,
-    groups: Option<&[GroupId]>,
+    layout: Layout,
+    groups: &[GroupId],
     mut insert: impl FnMut(Held) -> bool,
 ) -> Result<(), Unreadable> {
     let mut sequence = Sequence(0);
@@ -191,21 +210,22 @@ pub(super) fn read_held(
         let position = reader.position()?;
         let sent = Timestamp::from_millis(reader.varint()?);
         let due = Timestamp::from_millis(reader.varint()?);
-        let group = groups.map_or(Ok(None), |groups| read_group(reader, groups))?;
+        let group = if layout.has_groups() { read_group(reader, groups)? } else { None };
         let receives = reader.varint()?;
-        // A section that knows no groups knows no other queues either.
-        let (receives, has_passage) = match groups {
-            Some(_) => (receives >> 1, receives & 1 == 1),
-            None => (receives, false),
+        let (receives, has_holder, has_passage) = match layout {
+            _ if layout.has_holders() => (receives >> 2, receives & 2 > 0, receives & 1 > 0),
+            _ if layout.has_groups() => (receives >> 1, false, receives & 1 > 0),
+            _ => (receives, false, false),
         };
         let receives = u32::try_from(receives).map_err(|_| reader.bad())?;
         let (mut first_received, mut received) = (Timestamp::NEVER, Timestamp::NEVER);
         if receives > 0 {
             first_received = Timestamp::from_millis(reader.varint()?);
             // A section that knows no groups does not know this either.
-            let since = if groups.is_some() { reader.varint()? } else { 0 };
+            let since = if layout.has_groups() { reader.varint()? } else { 0 };
             received = Timestamp::from_millis(first_received.as_millis().wrapping_add(since));
         }
+        let holder = has_holder.then(|| reader.holder()).transpose()?;
         let passage = has_passage.then(|| Passage::read(reader)).transpose()?;
         let held = Held {
             sequence,
@@ -216,6 +236,7 @@ pub(super) fn read_held(
             group,
             first_received,
             received,
+            holder,
             passage,
         };
         if !insert(held) {
@@ -223,4 +244,40 @@ pub(super) fn read_held(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::holder::Holder;
+
+    fn read(layout: Layout, bytes: &[u8]) -> Vec<Held> {
+        let (mut reader, mut all) = (Reader::new("the loose", bytes), Vec::new());
+        read_held(&mut reader, layout, &[], |held| {
+            all.push(held);
+            true
+        })
+        .unwrap();
+        reader.finish().unwrap();
+        all
+    }
+
+    #[test]
+    fn what_older_versions_wrote_is_still_read() {
+        // Sequence, position, sent, due, in version 2 the group, receives, when first and since.
+        let first = read(Layout(1), &[1, 7, 8, 1, 2, 3, 1]);
+        let second = read(Layout(2), &[1, 7, 8, 1, 2, 0, 3 << 1, 1, 0]);
+        assert_eq!(first, second);
+        assert_eq!((first[0].sequence, first[0].receives), (Sequence(7), 3));
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let holder = Holder::from_u64(u64::MAX);
+        let held = read(Layout(2), &[1, 7, 8, 1, 2, 0, 3 << 1, 1, 0])[0];
+        let held = [held, Held { sequence: Sequence(9), holder, ..held }];
+        let mut bytes = Vec::new();
+        write_held(&held, &Met::with(&[], &held), &mut bytes);
+        assert_eq!(read(Layout(3), &bytes), held);
+    }
 }

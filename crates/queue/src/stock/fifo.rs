@@ -23,6 +23,7 @@ use super::{Counts, visit_loose};
 use crate::attempts::{Attempt, Attempts};
 use crate::deduplication::{Deduplication, Mark, Marks, Original, REMEMBERED};
 use crate::groups::{GroupId, Groups};
+use crate::holder::Holder;
 use crate::key::Sequence;
 use crate::loose::{Held, Loose};
 use crate::record::{Arriving, Header, Received};
@@ -242,6 +243,10 @@ impl Fifo {
         !self.ready.is_empty()
     }
 
+    pub(super) fn loose(&self) -> &Loose {
+        &self.loose
+    }
+
     pub(super) fn visible_again(&self) -> usize {
         self.loose.visible()
     }
@@ -407,7 +412,7 @@ impl Fifo {
                 self.serve(last);
                 last = held.group;
             }
-            self.hold(held.received(received.at, received.until));
+            self.hold(held.received(received.at, received.until, received.holder));
         }
         self.serve(last);
         if let Some(mark) = received.attempt {
@@ -418,9 +423,9 @@ impl Fifo {
     }
 
     /// Hands out again what a receive gave.
-    pub(crate) fn repeat(&mut self, mark: Mark, until: Timestamp) {
+    pub(crate) fn repeat(&mut self, mark: Mark, until: Timestamp, holder: Option<Holder>) {
         for sequence in self.attempts.repeat(mark, until) {
-            self.hide(sequence, until);
+            self.change(sequence, |held| Held { due: until, holder, ..held });
         }
     }
 

@@ -165,6 +165,14 @@ impl Standard {
         self.loose.visible() + self.arrivals.loose().visible()
     }
 
+    pub(super) fn loose(&self) -> &Loose {
+        &self.loose
+    }
+
+    pub(super) fn arrivals(&self) -> &Loose {
+        self.arrivals.loose()
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         self.visible() > 0
     }
@@ -330,7 +338,7 @@ impl Standard {
     pub(super) fn receive(&mut self, received: &Received) {
         for sequence in &received.sequences {
             if let Some(held) = self.take(*sequence) {
-                self.hold(held.received(received.at, received.until));
+                self.hold(held.received(received.at, received.until, received.holder));
             }
         }
     }

@@ -42,7 +42,8 @@ pub(super) async fn handle(
     }
     let names = older.iter().map(AsRef::as_ref).chain(newer.iter().map(AsRef::as_ref));
     let system = SystemWanted { fifo, ..SystemWanted::read(names)? };
-    let receive = Receive { max, visibility, wait, attempt: request.receive_request_attempt_id };
+    let attempt = request.receive_request_attempt_id;
+    let receive = Receive { max, visibility, wait, attempt, holder: None };
     let deliveries = sqs.engine.receive(id, receive).await;
     let deliveries = deliveries.map_err(|it| fault::of(it, ""))?;
     let wanted = request.message_attribute_names.unwrap_or_default();

@@ -128,6 +128,7 @@ impl Soak {
             max: u8::try_from(1 + self.dice(10)).unwrap(),
             attempt: (self.dice(2) == 0).then(|| self.dice(3).to_string()),
             visibility: (self.dice(3) == 0).then(|| self.seconds(40)),
+            holder: crate::Holder::from_u64(self.dice(4) as u64),
             wait: Some(if self.dice(3) == 0 { 20 * SECOND } else { Duration::ZERO }),
         };
         let waits = ask.wait != Some(Duration::ZERO);

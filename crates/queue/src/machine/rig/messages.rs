@@ -10,6 +10,7 @@ use crate::commands::{
     ChangeVisibility, Delete, DropOld, GiveBack, Relocate, Send, Sending, Take, Taken,
 };
 use crate::deduplication::{Mark, Marks};
+use crate::holder::Holder;
 use crate::message::Content;
 use crate::model::pond::Modelled;
 use crate::receipt::Receipt;
@@ -108,12 +109,14 @@ impl Rig {
         let attempt = (self.dice(2) == 0).then(|| self.dice(3));
         let mark = attempt.map(|attempt| Mark::of(&[&attempt.to_string()]));
         self.carry_exhausted(index, max);
-        let take = Take { queue, max, visibility, attempt: mark };
+        let holder = Holder::from_u64(self.dice(4));
+        let take = Take { queue, max, visibility, attempt: mark, holder };
         let taken = self.run(&take).unwrap();
         let (now, durable) = (self.now, self.durable);
         let pond = &mut self.ponds[index];
         let until = now + visibility.unwrap_or(pond.settings.visibility);
-        let expected = pond.receive(usize::from(max), until, attempt, now, durable);
+        let by = (attempt, holder);
+        let expected = pond.receive(usize::from(max), until, by, now, durable);
         assert_eq!(taken.len(), expected.len());
         for (taken, expected) in taken.iter().zip(expected) {
             assert_eq!(taken.sequence, expected.sequence);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::codec::Reader;
 use crate::key::QueueNumber;
+use crate::stock::Layout;
 
 const DURABLE: Position = Position::from_u64(u64::MAX);
 
@@ -41,7 +42,14 @@ fn take(stock: &mut Fifo, max: usize, from: u64, until: u64) -> Vec<u64> {
     let sequences = stock.heads(max).iter().map(|held| held.sequence).collect();
     let taken = heads(stock, max);
     let queue = QueueNumber(1);
-    stock.receive(&Received { queue, at: at(from), until: at(until), attempt: None, sequences });
+    stock.receive(&Received {
+        queue,
+        at: at(from),
+        until: at(until),
+        attempt: None,
+        holder: None,
+        sequences,
+    });
     taken
 }
 
@@ -122,7 +130,14 @@ fn a_message_wanted_from_the_middle_leaves_the_order_as_it_was() {
     let mut stock = stock("abaaba");
     // As when the record of an earlier receive was lost to damage.
     let (queue, sequences) = (QueueNumber(1), vec![Sequence(4)]);
-    stock.receive(&Received { queue, at: at(100), until: at(200), attempt: None, sequences });
+    stock.receive(&Received {
+        queue,
+        at: at(100),
+        until: at(200),
+        attempt: None,
+        holder: None,
+        sequences,
+    });
     assert_eq!(heads(&stock, 10), [2, 5, 1, 3]);
     stock.forget(Sequence(4));
     assert_eq!(heads(&stock, 10), [2, 5, 1, 3, 6]);
@@ -138,7 +153,7 @@ fn a_view_reads_back_as_the_stock_it_was_taken_of() {
     let mut bytes = Vec::new();
     view.clone().write(&mut bytes);
     let mut reader = Reader::new("stock", &bytes);
-    let mut again = Fifo::read(&Settings::default(), &mut reader).unwrap();
+    let mut again = Fifo::read(&Settings::default(), Layout(3), &mut reader).unwrap();
     reader.finish().unwrap();
     let mut written = Vec::new();
     again.view().write(&mut written);

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use tidemill_journal::Position;
 
-use super::super::codec::{Met, read_groups, read_held, read_rows, write_held, write_rows};
+use super::super::codec::{Layout, Met, read_groups, read_held, read_rows, write_held, write_rows};
 use super::{Fifo, Lane};
 use crate::attempts::Attempts;
 use crate::codec::{Put, Reader, Unreadable};
@@ -81,6 +81,7 @@ impl Fifo {
     /// Reads what [`FifoView::write`] wrote.
     pub(in super::super) fn read(
         settings: &Settings,
+        layout: Layout,
         reader: &mut Reader<'_>,
     ) -> Result<Self, Unreadable> {
         let mut stock = Self::new(settings);
@@ -108,7 +109,7 @@ impl Fifo {
             stock.settle(&row);
             true
         })?;
-        read_held(reader, Some(&groups), |held| {
+        read_held(reader, layout, &groups, |held| {
             let is_new = stock.rows.get(held.sequence).is_none();
             let Some(group) = held.group else { return false };
             stock.groups.get_mut(group).members += 1;

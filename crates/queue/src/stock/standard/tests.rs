@@ -5,7 +5,7 @@ use crate::codec::Reader;
 use crate::ground::Ground;
 use crate::key::QueueNumber;
 use crate::settings::Settings;
-use crate::stock::Stock;
+use crate::stock::{Layout, Stock};
 
 const DURABLE: Position = Position::from_u64(u64::MAX);
 
@@ -28,7 +28,7 @@ fn stock(delays: &[u16]) -> (Stock, Ground) {
 
 fn received(number: u64, from: u64, until: u64) -> Received {
     let (queue, sequences) = (QueueNumber(1), vec![Sequence(number)]);
-    Received { queue, at: at(from), until: at(until), attempt: None, sequences }
+    Received { queue, at: at(from), until: at(until), attempt: None, holder: None, sequences }
 }
 
 fn heads(stock: &Stock) -> Vec<u64> {
@@ -94,7 +94,7 @@ fn a_view_reads_back_as_the_stock_it_was_taken_of() {
     let mut bytes = Vec::new();
     view.write(&mut bytes);
     let mut reader = Reader::new("stock", &bytes);
-    let mut again = Stock::read(&Settings::default(), true, &mut reader).unwrap();
+    let mut again = Stock::read(&Settings::default(), Layout(3), &mut reader).unwrap();
     reader.finish().unwrap();
     again.advance(at(2500), DURABLE);
     assert_eq!(heads(&again), [5, 7, 4]);

@@ -7,7 +7,8 @@ use tidemill_journal::Position;
 
 use super::super::arrivals::{Arrivals, ArrivalsView};
 use super::super::codec::{
-    Met, read_entries, read_groups, read_held, read_rows, write_entries, write_held, write_rows,
+    Layout, Met, read_entries, read_groups, read_held, read_rows, write_entries, write_held,
+    write_rows,
 };
 use super::super::fair::Share;
 use super::{Place, Standard, row};
@@ -84,9 +85,9 @@ impl Standard {
         }
     }
 
-    /// Reads what [`StandardView::write`] wrote, or what was written before there were groups.
+    /// Reads what [`StandardView::write`] wrote, or wrote once.
     pub(in super::super) fn read(
-        has_groups: bool,
+        layout: Layout,
         reader: &mut Reader<'_>,
     ) -> Result<Self, Unreadable> {
         let mut stock = Self { delayed_until: reader.time()?, ..Self::default() };
@@ -98,17 +99,17 @@ impl Standard {
             stock.delayed.push(entry);
             stock.prompt.get(entry.sequence).is_none()
         })?;
-        let mut groups = None;
-        if has_groups {
+        let mut groups = Vec::new();
+        if layout.has_groups() {
             let met = read_groups(reader, |name, _| Ok(stock.fair.declare(&name)))?;
             read_rows(reader, &met, |row| {
                 stock.fair.restore(row.group, row.sent);
                 stock.fair.push(&row);
                 stock.lines().iter().all(|line| line.get(row.sequence).is_none())
             })?;
-            groups = Some(met);
+            groups = met;
         }
-        read_held(reader, groups.as_deref(), |held| {
+        read_held(reader, layout, &groups, |held| {
             let is_new = held.passage.is_none()
                 && stock.lines().iter().all(|line| line.get(held.sequence).is_none())
                 && stock.fair.rows.get(held.sequence).is_none();
@@ -118,8 +119,8 @@ impl Standard {
             stock.hold(held);
             is_new
         })?;
-        if has_groups {
-            let arrivals = Arrivals::read(reader)?;
+        if layout.has_groups() {
+            let arrivals = Arrivals::read(layout, reader)?;
             if arrivals.iter().any(|held| stock.find(held.sequence).is_some()) {
                 return Err(reader.bad());
             }
