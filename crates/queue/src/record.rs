@@ -1,8 +1,8 @@
 //! What the journal holds of us: a record for everything that changed.
 //!
 //! Each that is about a queue begins with its number (u32), and most with the time (u64 ms). Most
-//! are version 1; messages are version 2, receives 2 or 3, and what the older were is said beside. To
-//! change a layout: give the kind a new version here, and keep decoding the older ones. A kind's
+//! are version 1; messages are version 2, receives 2 or 3, and what the older were is said beside.
+//! To change a layout: give the kind a new version here, and keep decoding the older ones. A kind's
 //! number is never used again.
 
 mod carried;
