@@ -2,16 +2,15 @@
 
 import itertools
 import json
-from datetime import datetime, timezone
+from datetime import datetime
 
 import botocore.model
 import pytest
-from botocore.exceptions import ClientError
 
+from alarms import TOPIC, described, history, measure, now, on_the_minute, refusal, settings
 from clients import command_line
 
 _numbers = itertools.count(1)
-TOPIC = "arn:aws:sns:us-east-1:000000000000:topic"
 
 
 @pytest.fixture(params=["json", "smithy-rpc-v2-cbor", "query"])
@@ -31,53 +30,6 @@ def plain(shared):
 @pytest.fixture
 def name():
     return f"alarm-{next(_numbers)}"
-
-
-def now(service):
-    return datetime.fromtimestamp(service.advance("0s")["now"] / 1000, timezone.utc)
-
-
-def on_the_minute(service):
-    """Moves the clock to where a minute begins."""
-    past = service.advance("0s")["now"] % 60_000
-    service.advance(f"{60_000 - past}ms")
-
-
-def settings(name, **more):
-    """Of an alarm that goes off when a value of its own metric is above two."""
-    return {
-        "AlarmName": name,
-        "Namespace": "Alarms",
-        "MetricName": name,
-        "Statistic": "Average",
-        "Period": 60,
-        "EvaluationPeriods": 1,
-        "Threshold": 2,
-        "ComparisonOperator": "GreaterThanThreshold",
-    } | more
-
-
-def measure(client, service, name, *values):
-    data = [{"MetricName": name, "Value": value, "Timestamp": now(service)} for value in values]
-    client.put_metric_data(Namespace="Alarms", MetricData=data)
-
-
-def described(client, name):
-    (alarm,) = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    return alarm
-
-
-def history(client, name, **more):
-    """What happened to an alarm, the oldest first."""
-    told = client.describe_alarm_history(AlarmName=name, ScanBy="TimestampAscending", **more)
-    return told["AlarmHistoryItems"]
-
-
-def refusal(call, **parameters):
-    with pytest.raises(ClientError) as refused:
-        call(**parameters)
-    error = refused.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_a_new_alarm_is_described_as_on_aws(cloudwatch, name):
@@ -395,9 +347,8 @@ def test_a_wrong_alarm_is_refused(plain, name, wrong, message):
 
 
 def test_what_alarms_cannot_do_yet_is_refused_by_its_name(plain, name):
-    query = [{"Id": "e", "Expression": "1"}]
-    code, message = refusal(plain.put_metric_alarm, **settings(name, Metrics=query))
-    assert (code, "The parameter Metrics" in message) == ("ValidationError", True)
+    code, message = refusal(plain.put_metric_alarm, **settings(name, ThresholdMetricId="t1"))
+    assert (code, "The parameter ThresholdMetricId" in message) == ("ValidationError", True)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             "GetMetricStatistics",
             "ListMetrics",
             "ListTagsForResource",
+            "PutCompositeAlarm",
             "PutMetricAlarm",
             "PutMetricData",
             "SetAlarmState",

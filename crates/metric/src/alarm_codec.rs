@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::alarm::{
-    Alarm, AlarmKey, AlarmSettings, Comparison, Due, Happening, HistoryItem, Missing, Reason,
-    Standing, Tags,
+    Alarm, AlarmKey, AlarmSettings, Due, Happening, HistoryItem, Reason, Standing, Tags, Watched,
 };
 use crate::alarms::{Alarms, Change};
+use crate::check::{Check, Comparison, Gives, Measure, Missing, Query, Source};
 use crate::codec::{
     Malformed, Reader, length, put_double, put_key, put_text, put_time, put_u32, put_u64,
 };
@@ -64,6 +64,8 @@ fn one_of<T: Copy>(reader: &mut Reader<'_>, all: &[T]) -> Result<T, Malformed> {
 
 /// What an alarm watches. Others will come.
 const ONE_METRIC: u8 = 0;
+const QUERIES: u8 = 1;
+const ALARMS: u8 = 2;
 
 fn put_settings(out: &mut Vec<u8>, settings: &AlarmSettings) {
     put_option(out, settings.description.as_deref(), put_text);
@@ -74,17 +76,60 @@ fn put_settings(out: &mut Vec<u8>, settings: &AlarmSettings) {
             put_text(out, action);
         }
     }
-    out.push(ONE_METRIC);
-    put_key(out, &settings.metric);
-    put_text(out, &settings.statistic);
-    put_option(out, settings.unit, |out, unit| out.push(unit.number()));
-    put_u64(out, settings.period.as_secs());
-    put_u32(out, settings.periods);
-    put_option(out, settings.breaching, put_u32);
-    put_double(out, settings.threshold);
-    out.push(settings.comparison as u8);
-    put_option(out, settings.missing, |out, missing| out.push(missing as u8));
-    put_option(out, settings.few_values_count, |out, count| out.push(u8::from(count)));
+    match &settings.watched {
+        Watched::Values(check) => put_check(out, check),
+        Watched::Alarms(rule) => {
+            out.push(ALARMS);
+            put_text(out, rule);
+        }
+    }
+}
+
+fn put_check(out: &mut Vec<u8>, check: &Check) {
+    match &check.source {
+        Source::Metric(measure) => {
+            out.push(ONE_METRIC);
+            put_measure(out, measure);
+        }
+        Source::Queries(queries) => {
+            out.push(QUERIES);
+            put_u32(out, length(queries.len()));
+            for query in queries {
+                put_query(out, query);
+            }
+        }
+    }
+    put_u32(out, check.periods);
+    put_option(out, check.breaching, put_u32);
+    put_double(out, check.threshold);
+    out.push(check.comparison as u8);
+    put_option(out, check.missing, |out, missing| out.push(missing as u8));
+    put_option(out, check.few_values_count, |out, count| out.push(u8::from(count)));
+}
+
+fn put_measure(out: &mut Vec<u8>, measure: &Measure) {
+    put_key(out, &measure.metric);
+    put_text(out, &measure.statistic);
+    put_option(out, measure.unit, |out, unit| out.push(unit.number()));
+    put_u64(out, measure.period.as_secs());
+}
+
+fn put_query(out: &mut Vec<u8>, query: &Query) {
+    put_text(out, &query.id);
+    put_option(out, query.label.as_deref(), put_text);
+    out.push(u8::from(query.returned));
+    out.push(u8::from(query.own_account));
+    match &query.gives {
+        Gives::Measure(measure) => {
+            out.push(0);
+            put_measure(out, measure);
+        }
+        Gives::Expression { text, period } => {
+            out.push(1);
+            put_text(out, text);
+            put_option(out, *period, |out, period| put_u64(out, period.as_secs()));
+        }
+    }
 }
 
 fn read_settings(reader: &mut Reader<'_>) -> Result<AlarmSettings, Malformed> {
@@ -96,17 +141,25 @@ fn read_settings(reader: &mut Reader<'_>) -> Result<AlarmSettings, Malformed> {
             actions.push(reader.text()?.into());
         }
     }
-    if reader.byte()? != ONE_METRIC {
-        return Err(Malformed("an alarm in it watches something unknown"));
-    }
-    Ok(AlarmSettings {
-        description,
-        actions_enabled,
-        actions,
-        metric: reader.key()?,
-        statistic: reader.text()?.into(),
-        unit: read_option(reader, read_unit)?,
-        period: Duration::from_secs(reader.u64()?),
+    let watched = match reader.byte()? {
+        ONE_METRIC => {
+            let source = Source::Metric(read_measure(reader)?);
+            Watched::Values(read_check(reader, source)?)
+        }
+        QUERIES => {
+            let count = reader.u32()?;
+            let queries = (0..count).map(|_| read_query(reader)).collect::<Result<_, _>>()?;
+            Watched::Values(read_check(reader, Source::Queries(queries))?)
+        }
+        ALARMS => Watched::Alarms(reader.text()?.into()),
+        _ => return Err(Malformed("an alarm in it watches something unknown")),
+    };
+    Ok(AlarmSettings { description, actions_enabled, actions, watched })
+}
+
+fn read_check(reader: &mut Reader<'_>, source: Source) -> Result<Check, Malformed> {
+    Ok(Check {
+        source,
         periods: reader.u32()?,
         breaching: read_option(reader, Reader::u32)?,
         threshold: reader.double()?,
@@ -114,6 +167,30 @@ fn read_settings(reader: &mut Reader<'_>) -> Result<AlarmSettings, Malformed> {
         missing: read_option(reader, |reader| one_of(reader, &MISSING))?,
         few_values_count: read_option(reader, flag)?,
     })
+}
+
+fn read_measure(reader: &mut Reader<'_>) -> Result<Measure, Malformed> {
+    Ok(Measure {
+        metric: reader.key()?,
+        statistic: reader.text()?.into(),
+        unit: read_option(reader, read_unit)?,
+        period: Duration::from_secs(reader.u64()?),
+    })
+}
+
+fn read_query(reader: &mut Reader<'_>) -> Result<Query, Malformed> {
+    let (id, label) = (reader.text()?.into(), read_text_option(reader)?);
+    let (returned, own_account) = (flag(reader)?, flag(reader)?);
+    let gives = match reader.byte()? {
+        0 => Gives::Measure(read_measure(reader)?),
+        1 => {
+            let text = reader.text()?.into();
+            let seconds = read_option(reader, Reader::u64)?;
+            Gives::Expression { text, period: seconds.map(Duration::from_secs) }
+        }
+        _ => return Err(Malformed("a query in it gives something unknown")),
+    };
+    Ok(Query { id, label, returned, own_account, gives })
 }
 
 fn put_reason(out: &mut Vec<u8>, reason: &Reason) {
@@ -206,7 +283,9 @@ impl Change {
 
 /// The version of the section that is written. The next one gets an arm of its own in
 /// [`Alarms::decode`], and the old one stays.
-const SECTION_VERSION: u8 = 1;
+const SECTION_VERSION: u8 = 2;
+/// Before alarms watched alarms: neither history nor what is due said so.
+const ALL_OF_METRICS: u8 = 1;
 
 impl Alarms {
     /// All of it as bytes: a version, each alarm, and the history.
@@ -237,9 +316,11 @@ impl Alarms {
     /// Reads what [`Alarms::encode`] wrote, in this version or an earlier one.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != SECTION_VERSION {
-            return Err(Malformed("its version is unknown"));
-        }
+        let composites = match reader.byte()? {
+            SECTION_VERSION => true,
+            ALL_OF_METRICS => false,
+            _ => return Err(Malformed("its version is unknown")),
+        };
         let mut all = Self::default();
         for _ in 0..reader.u32()? {
             let key = read_alarm_key(&mut reader)?;
@@ -251,10 +332,10 @@ impl Alarms {
         }
         all.items = reader.u64()?;
         for _ in 0..reader.u32()? {
-            all.history.push_back(read_item(&mut reader)?);
+            all.history.push_back(read_item(&mut reader, composites)?);
         }
         for _ in 0..reader.u32()? {
-            all.due.push_back(read_due(&mut reader)?);
+            all.due.push_back(read_due(&mut reader, composites)?);
         }
         reader.end()?;
         Ok(all)
@@ -264,6 +345,7 @@ impl Alarms {
 fn put_item(out: &mut Vec<u8>, item: &HistoryItem) {
     put_u64(out, item.number);
     put_alarm_key(out, &item.key);
+    out.push(u8::from(item.composite));
     put_time(out, item.at);
     match &item.what {
         Happening::Created => out.push(0),
@@ -283,8 +365,10 @@ fn put_item(out: &mut Vec<u8>, item: &HistoryItem) {
     }
 }
 
-fn read_item(reader: &mut Reader<'_>) -> Result<HistoryItem, Malformed> {
-    let (number, key, at) = (reader.u64()?, read_alarm_key(reader)?, reader.time()?);
+fn read_item(reader: &mut Reader<'_>, composites: bool) -> Result<HistoryItem, Malformed> {
+    let (number, key) = (reader.u64()?, read_alarm_key(reader)?);
+    let composite = composites && flag(reader)?;
+    let at = reader.time()?;
     let what = match reader.byte()? {
         0 => Happening::Created,
         1 => Happening::Updated,
@@ -297,22 +381,24 @@ fn read_item(reader: &mut Reader<'_>) -> Result<HistoryItem, Malformed> {
         },
         _ => return Err(Malformed("something in it happened to an alarm that cannot")),
     };
-    Ok(HistoryItem { number, key, at, what })
+    Ok(HistoryItem { number, key, composite, at, what })
 }
 
 fn put_due(out: &mut Vec<u8>, due: &Due) {
     put_u64(out, due.number);
     put_alarm_key(out, &due.key);
+    out.push(u8::from(due.composite));
     put_time(out, due.at);
     put_text(out, &due.action);
     out.push(due.from as u8);
     put_reason(out, &due.to);
 }
 
-fn read_due(reader: &mut Reader<'_>) -> Result<Due, Malformed> {
+fn read_due(reader: &mut Reader<'_>, composites: bool) -> Result<Due, Malformed> {
     Ok(Due {
         number: reader.u64()?,
         key: read_alarm_key(reader)?,
+        composite: composites && flag(reader)?,
         at: reader.time()?,
         action: reader.text()?.into(),
         from: one_of(reader, &STANDINGS)?,
@@ -330,20 +416,38 @@ mod tests {
     fn changes() -> Vec<Change> {
         let (account, region) = (AccountId::DEFAULT, Region::default());
         let dimensions = vec![Dimension::new("d", "v")];
-        let settings = AlarmSettings {
-            description: Some("of a test".into()),
-            actions_enabled: true,
-            actions: [vec!["fine".into()], vec!["one".into(), "two".into()], Vec::new()],
+        let measure = Measure {
             metric: MetricKey::new(account, region.clone(), "n", "m", dimensions),
             statistic: "p99".into(),
             unit: Some(Unit::SECONDS),
             period: Duration::from_secs(30),
+        };
+        let check = Check {
+            source: Source::Metric(measure.clone()),
             periods: 3,
             breaching: Some(2),
             threshold: -1.5,
             comparison: Comparison::Below,
             missing: Some(Missing::NotBreaching),
             few_values_count: Some(false),
+        };
+        let query = |id: &str, label: Option<&str>, gives| Query {
+            id: id.into(),
+            label: label.map(Box::from),
+            returned: label.is_some(),
+            own_account: label.is_none(),
+            gives,
+        };
+        let queries = vec![
+            query("m1", None, Gives::Measure(measure)),
+            query("e1", Some("half"), Gives::Expression { text: "m1 / 2".into(), period: None }),
+        ];
+        let of_queries = Check { source: Source::Queries(queries), ..check.clone() };
+        let settings = |watched| AlarmSettings {
+            description: Some("of a test".into()),
+            actions_enabled: true,
+            actions: [vec!["fine".into()], vec!["one".into(), "two".into()], Vec::new()],
+            watched,
         };
         let tags = |names: &[&str]| names.iter().map(|&name| (name.into(), "v".into())).collect();
         let key = |name: &str| AlarmKey { account, region: region.clone(), name: name.into() };
@@ -353,7 +457,11 @@ mod tests {
             data: data.map(Box::from),
         };
         vec![
-            Change::Put(key("a"), Box::new(settings.clone()), tags(&["one", "two"])),
+            Change::Put(
+                key("a"),
+                Box::new(settings(Watched::Values(check))),
+                tags(&["one", "two"]),
+            ),
             Change::Tagged(key("a"), tags(&["three"])),
             Change::Untagged(key("a"), vec!["one".into()]),
             Change::Judged(key("a"), reason(Standing::Alarming, Some("{}"))),
@@ -362,9 +470,12 @@ mod tests {
             Change::Acted(3, Some("nobody is there".into())),
             Change::Enabled(key("a"), false),
             Change::Judged(key("a"), reason(Standing::Fine, None)),
-            Change::Put(key("b"), Box::new(settings), Tags::new()),
+            Change::Put(key("b"), Box::new(settings(Watched::Values(of_queries))), Tags::new()),
             Change::Deleted(key("b")),
             Change::Judged(key("b"), reason(Standing::Fine, None)),
+            Change::Put(key("c"), Box::new(settings(Watched::Alarms("TRUE".into()))), Tags::new()),
+            Change::Judged(key("c"), reason(Standing::Alarming, None)),
+            Change::Deleted(key("c")),
         ]
     }
 
@@ -388,16 +499,32 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Alarms::decode(&bytes[..length]).is_err(), "{length}");
         }
-        // Made, alarming, two actions taken, no actions any more, fine; another made and gone.
+        // Made, alarming, two actions taken, no actions any more, fine; another made and gone; one
+        // of alarms made, alarming and gone, with two actions due.
         let told: Vec<_> = alarms.history().map(|item| &item.what).collect();
-        assert_eq!(told.len(), 8, "{told:?}");
+        assert_eq!(told.len(), 11, "{told:?}");
         let acted = |what: &&&Happening| matches!(what, Happening::Acted { .. });
-        assert_eq!((told.iter().filter(acted).count(), alarms.due().count()), (2, 0));
+        assert_eq!((told.iter().filter(acted).count(), alarms.due().count()), (2, 2));
+        assert_eq!(alarms.history().filter(|item| item.composite).count(), 3);
         let tags: Vec<&str> =
             alarms.all().flat_map(|(_, alarm)| alarm.tags.keys().map(|key| &**key)).collect();
         assert_eq!(tags, ["three", "two"]);
         alarms.forget(now + Duration::from_hours(15 * 24));
         assert_eq!(alarms.history().count(), 0);
         assert_eq!(alarms.all().count(), 1);
+    }
+
+    #[test]
+    fn alarms_of_before_alarms_watched_alarms_read_still() {
+        let mut alarms = Alarms::default();
+        alarms.changed(changes().swap_remove(0), Timestamp::from_millis(1));
+        let mut bytes = alarms.encode();
+        // Behind the item there is the number of what is due. It ends with what happened, and before
+        // that, when, and whether it watches alarms.
+        let flag = bytes.len() - 4 - 1 - 8 - 1;
+        assert_eq!(bytes[flag], 0);
+        bytes.remove(flag);
+        bytes[0] = ALL_OF_METRICS;
+        assert_eq!(Alarms::decode(&bytes), Ok(alarms));
     }
 }

@@ -52,6 +52,11 @@ impl Alarms {
         self.by_key.get(key)
     }
 
+    /// The same, with its key.
+    pub fn find_entry(&self, key: &AlarmKey) -> Option<(&AlarmKey, &Alarm)> {
+        self.by_key.get_key_value(key)
+    }
+
     /// The alarms of an account and region, by name, from the one behind `after` on.
     pub fn list(
         &self,
@@ -94,12 +99,14 @@ impl Alarms {
                 {
                     alarm.settings.actions_enabled = enabled;
                     alarm.configured = now;
-                    self.remember(&key, now, Happening::Updated);
+                    let composite = alarm.settings.rule().is_some();
+                    self.remember(&key, composite, now, Happening::Updated);
                 }
             }
             Change::Deleted(key) => {
-                if self.by_key.remove(&key).is_some() {
-                    self.remember(&key, now, Happening::Deleted);
+                if let Some(alarm) = self.by_key.remove(&key) {
+                    let composite = alarm.settings.rule().is_some();
+                    self.remember(&key, composite, now, Happening::Deleted);
                 }
             }
             Change::Judged(key, reason) => self.judged(&key, reason, now),
@@ -118,6 +125,7 @@ impl Alarms {
     }
 
     fn put(&mut self, key: &AlarmKey, settings: AlarmSettings, tags: Tags, now: Timestamp) {
+        let composite = settings.rule().is_some();
         let what = if let Some(alarm) = self.by_key.get_mut(key) {
             alarm.settings = settings;
             alarm.configured = now;
@@ -130,7 +138,7 @@ impl Alarms {
             self.by_key.insert(key.clone(), alarm);
             Happening::Created
         };
-        self.remember(key, now, what);
+        self.remember(key, composite, now, what);
     }
 
     fn judged(&mut self, key: &AlarmKey, to: Reason, now: Timestamp) {
@@ -142,27 +150,29 @@ impl Alarms {
             return;
         }
         alarm.turned = now;
+        let composite = alarm.settings.rule().is_some();
         let actions = &alarm.settings.actions[standing as usize];
         let due = if alarm.settings.actions_enabled { actions.clone() } else { Vec::new() };
         for action in due {
             self.items += 1;
             let (number, from) = (self.items, from.standing);
             let (key, at, to) = (key.clone(), now, to.clone());
-            self.due.push_back(Due { number, key, at, action, from, to });
+            self.due.push_back(Due { number, key, composite, at, action, from, to });
         }
-        self.remember(key, now, Happening::Turned { from, to });
+        self.remember(key, composite, now, Happening::Turned { from, to });
     }
 
     fn acted(&mut self, number: u64, failure: Option<Box<str>>, now: Timestamp) {
         let Some(at) = self.due.iter().position(|due| due.number == number) else { return };
-        if let Some(Due { key, at: turned, action, .. }) = self.due.remove(at) {
-            self.remember(&key, now, Happening::Acted { action, turned, failure });
+        if let Some(Due { key, composite, at: turned, action, .. }) = self.due.remove(at) {
+            self.remember(&key, composite, now, Happening::Acted { action, turned, failure });
         }
     }
 
-    fn remember(&mut self, key: &AlarmKey, at: Timestamp, what: Happening) {
+    fn remember(&mut self, key: &AlarmKey, composite: bool, at: Timestamp, what: Happening) {
         self.items += 1;
-        self.history.push_back(HistoryItem { number: self.items, key: key.clone(), at, what });
+        let (number, key) = (self.items, key.clone());
+        self.history.push_back(HistoryItem { number, key, composite, at, what });
         self.forget(at);
     }
 

@@ -12,6 +12,7 @@ mod alarm;
 mod alarm_codec;
 mod alarms;
 mod buckets;
+mod check;
 mod codec;
 mod engine;
 mod key;
@@ -26,10 +27,10 @@ mod tier;
 mod unit;
 
 pub use alarm::{
-    Alarm, AlarmKey, AlarmSettings, Comparison, Due, Happening, HistoryItem, Missing, Reason,
-    Standing, Tags,
+    Alarm, AlarmKey, AlarmSettings, Due, Happening, HistoryItem, Reason, Standing, Tags, Watched,
 };
 pub use alarms::Alarms;
+pub use check::{Check, Comparison, Gives, Measure, Missing, Query, Source};
 pub use engine::{Error, Metrics, Stored};
 pub use key::{Dimension, MetricKey};
 pub use point::{Measurement, Point, Resolution};

@@ -63,7 +63,8 @@ pub struct Listing<'a> {
 impl State {
     /// What was measured of a metric between `from` and `until`, by period and unit, in order of
     /// time. The periods are counted from `from`. What has grown coarser than `period` by age is
-    /// left out, as is what is in another unit than `unit`, if one is asked for.
+    /// left out, as is what is in another unit than `unit`, if one is asked for. What was told by
+    /// the minute from the start is in the period in which the minute begins.
     pub fn measured(
         &self,
         key: &MetricKey,
@@ -74,9 +75,13 @@ impl State {
     ) -> Vec<Bucket> {
         let Some(metric) = self.metrics.get(key) else { return Vec::new() };
         let period = period.as_secs().max(1);
+        // What is younger than this and kept by the minute was told by the minute.
+        let young = Tier::Second.start(self.retention.first(Tier::Second, now));
+        let minute = Tier::Minute.seconds();
         let mut found: BTreeMap<(u64, Unit), Summary> = BTreeMap::new();
         for (unit, tier, start, summary) in metric.series.between(unit, (from, until), now) {
-            if !period.is_multiple_of(tier.seconds()) {
+            let by_minute = tier == Tier::Minute && period < minute && start >= young;
+            if !period.is_multiple_of(tier.seconds()) && !by_minute {
                 continue;
             }
             let at = start.since(from).as_secs() / period;

@@ -114,7 +114,8 @@ mod tests {
     use tidemill_base::{AccountId, ByteSize, Chance, Region};
     use tidemill_journal::{MemoryDriver, Options};
     use tidemill_metric::{
-        AlarmKey, AlarmSettings, Comparison, Dimension, Error, MetricKey, Standing,
+        AlarmKey, AlarmSettings, Check, Comparison, Dimension, Error, Measure, MetricKey, Source,
+        Standing, Watched,
     };
     use tidemill_queue::{Config, NewMessage, QueueId, QueueKey, SettingsChange};
 
@@ -137,20 +138,25 @@ mod tests {
         let (account, region) = (AccountId::DEFAULT, Region::default());
         let dimensions = vec![Dimension::new("QueueName", NAME)];
         let name = "ApproximateNumberOfMessagesVisible";
-        let settings = AlarmSettings {
-            description: None,
-            actions_enabled: true,
-            actions: Default::default(),
-            metric: MetricKey::new(account, region.clone(), "AWS/SQS", name, dimensions),
-            statistic: "Maximum".into(),
-            unit: None,
-            period: MINUTE,
+        let check = Check {
+            source: Source::Metric(Measure {
+                metric: MetricKey::new(account, region.clone(), "AWS/SQS", name, dimensions),
+                statistic: "Maximum".into(),
+                unit: None,
+                period: MINUTE,
+            }),
             periods: 1,
             breaching: None,
             threshold: 0.0,
             comparison: Comparison::AtLeast,
             missing: None,
             few_values_count: None,
+        };
+        let settings = AlarmSettings {
+            description: None,
+            actions_enabled: true,
+            actions: Default::default(),
+            watched: Watched::Values(check),
         };
         let key = AlarmKey { account, region, name: NAME.into() };
         metrics.put_alarm(key.clone(), settings, BTreeMap::default()).await.unwrap();

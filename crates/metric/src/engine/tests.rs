@@ -3,7 +3,8 @@
 use tidemill_journal::{Keep, MemoryDriver};
 
 use super::*;
-use crate::alarm::{Comparison, Standing};
+use crate::alarm::{Standing, Watched};
+use crate::check::{Check, Comparison, Measure, Source};
 use crate::key::{Dimension, MetricKey};
 use crate::point::{Measurement, Resolution};
 use crate::unit::Unit;
@@ -171,20 +172,26 @@ async fn what_is_cleared_is_gone_after_a_restart_too() {
 }
 
 fn alarm_settings() -> AlarmSettings {
-    AlarmSettings {
-        description: None,
-        actions_enabled: true,
-        actions: [Vec::new(), vec!["call".into()], Vec::new()],
-        metric: MetricKey::new(AccountId::DEFAULT, Region::default(), "Test", "m", Vec::new()),
-        statistic: "Sum".into(),
-        unit: None,
-        period: Duration::from_mins(1),
+    let (account, region) = (AccountId::DEFAULT, Region::default());
+    let check = Check {
+        source: Source::Metric(Measure {
+            metric: MetricKey::new(account, region, "Test", "m", Vec::new()),
+            statistic: "Sum".into(),
+            unit: None,
+            period: Duration::from_mins(1),
+        }),
         periods: 1,
         breaching: None,
         threshold: 1.0,
         comparison: Comparison::Above,
         missing: None,
         few_values_count: None,
+    };
+    AlarmSettings {
+        description: None,
+        actions_enabled: true,
+        actions: [Vec::new(), vec!["call".into()], Vec::new()],
+        watched: Watched::Values(check),
     }
 }
 

@@ -187,7 +187,9 @@ impl Naive {
                 }
             }
             let start = Timestamp::from_millis(at.as_secs() / width * width * 1000);
-            if period.is_multiple_of(width) && from <= start && start < until {
+            let young = start.as_secs() >= now.as_secs() - 3 * 3600;
+            let fine = period.is_multiple_of(width) || (period < 60 && width == 60 && young);
+            if fine && from <= start && start < until {
                 let index = start.since(from).as_secs() / period;
                 let slot = from + Duration::from_secs(index * period);
                 let (count, sum) = sums.entry(slot).or_insert((0.0, 0.0));

@@ -28,12 +28,13 @@ pub(super) fn handle(
     let after = token.map(|token| read_token(token).ok_or_else(fault::bad_token)).transpose()?;
     let ascending = it.scan_by == Some(ScanBy::TimestampAscending);
     let types = it.alarm_types.as_deref().filter(|types| !types.is_empty());
+    let types = types.unwrap_or(&[AlarmType::MetricAlarm]);
     // Contributors are what alarms of several series have: none of ours.
-    let none = it.alarm_contributor_id.is_some()
-        || types.is_some_and(|types| !types.contains(&AlarmType::MetricAlarm));
+    let none = it.alarm_contributor_id.is_some();
     let most = usize::try_from(it.max_records.unwrap_or(PAGE)).unwrap_or(1);
     let wanted = |item: &HistoryItem| {
         !none
+            && types.contains(&alarm::kind(item.composite))
             && (item.key.account, &item.key.region) == (cx.account(), &cx.region)
             && it.alarm_name.as_ref().is_none_or(|name| **name == *item.key.name)
             && it.history_item_type.as_ref().is_none_or(|kind| *kind == kind_of(&item.what))
@@ -101,7 +102,7 @@ fn described(item: &HistoryItem) -> AlarmHistoryItem {
     };
     AlarmHistoryItem {
         alarm_name: Some(name.to_string()),
-        alarm_type: Some(AlarmType::MetricAlarm),
+        alarm_type: Some(alarm::kind(item.composite)),
         timestamp: Some(item.at),
         history_item_type: Some(kind_of(&item.what)),
         history_summary: Some(summary.chars().take(SUMMARY).collect()),

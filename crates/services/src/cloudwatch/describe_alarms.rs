@@ -4,9 +4,11 @@ use tidemill_api::cloudwatch::{
     self as api, AlarmType, DescribeAlarmsForMetricInput, DescribeAlarmsForMetricOutput,
     DescribeAlarmsInput, DescribeAlarmsOutput,
 };
-use tidemill_metric::{Alarm, AlarmKey};
+use tidemill_metric::{Alarm, AlarmKey, Alarms, Measure, Source};
 use tidemill_wire::Fault;
 
+use super::alarm::Described;
+use super::composite::Family;
 use super::{CloudWatch, alarm, fault, names};
 use crate::context::Context;
 use crate::token;
@@ -19,47 +21,96 @@ pub(super) fn handle(
     cx: &Context<'_>,
     it: &DescribeAlarmsInput,
 ) -> Result<DescribeAlarmsOutput, Fault> {
-    let names = it.alarm_names.as_deref().filter(|names| !names.is_empty());
-    if names.is_some() && it.alarm_name_prefix.is_some() {
-        return Err(fault::validation(fault::both("AlarmNames", "AlarmNamePrefix")));
-    }
-    let types = it.alarm_types.as_deref().filter(|types| !types.is_empty());
-    // There are no composite alarms, so that none has children or parents.
-    let none = it.children_of_alarm_name.is_some()
-        || it.parents_of_alarm_name.is_some()
-        || types.is_some_and(|types| !types.contains(&AlarmType::MetricAlarm));
+    check(it)?;
+    let related = it.children_of_alarm_name.is_some() || it.parents_of_alarm_name.is_some();
     let token = it.next_token.as_deref().filter(|token| !token.is_empty());
     // A token is the last name of the page before.
     let after = token.map(|token| token::read(token).ok_or_else(fault::bad_token)).transpose()?;
     let most = usize::try_from(it.max_records.unwrap_or(PAGE)).unwrap_or(1);
-    let wanted = |key: &AlarmKey, alarm: &Alarm| {
-        let actions = || alarm.settings.actions.iter().flatten();
-        !none
-            && names.is_none_or(|names| names.iter().any(|name| **name == *key.name))
-            && it.alarm_name_prefix.as_ref().is_none_or(|prefix| key.name.starts_with(&**prefix))
-            && it
-                .state_value
-                .as_ref()
-                .is_none_or(|state| *state == alarm::state_value(alarm.reason.standing))
-            && it
-                .action_prefix
-                .as_ref()
-                .is_none_or(|prefix| actions().any(|action| action.starts_with(&**prefix)))
-    };
-    let mut found: Vec<_> = service.metrics.look(|state| {
-        let alarms = state.alarms().list(cx.account(), &cx.region, after.as_deref());
-        let alarms = alarms.filter(|(key, alarm)| wanted(key, alarm)).take(most + 1);
-        alarms.map(|(key, alarm)| alarm::describe(key, alarm)).collect()
+    let mut found: Vec<Described> = service.metrics.look(|state| {
+        let alarms = state.alarms();
+        let relatives = related.then(|| relatives(alarms, cx, it));
+        let alarms = alarms.list(cx.account(), &cx.region, after.as_deref());
+        let wanted = alarms.filter(|(key, alarm)| match &relatives {
+            Some(relatives) => relatives.iter().any(|name| *name == *key.name),
+            None => wanted(it, key, alarm),
+        });
+        let described = wanted.map(|(key, alarm)| Described::of(cx, key, alarm));
+        described.take(most + 1).collect()
     });
     let more = found.len() > most;
     found.truncate(most);
-    let last = found.last().filter(|_| more).and_then(|alarm| alarm.alarm_name.as_deref());
-    Ok(DescribeAlarmsOutput {
-        next_token: last.map(token::write),
-        metric_alarms: Some(found),
+    let last = found.last().filter(|_| more).map(|alarm| token::write(alarm.name()));
+    let mut output = DescribeAlarmsOutput {
+        next_token: last,
+        metric_alarms: Some(Vec::new()),
         composite_alarms: Some(Vec::new()),
         log_alarms: None,
-    })
+    };
+    for alarm in found {
+        let with_state = it.children_of_alarm_name.is_some();
+        match if related { alarm.shortened(with_state) } else { alarm } {
+            Described::Metric(alarm) => output.metric_alarms.get_or_insert_default().push(*alarm),
+            Described::Composite(alarm) => {
+                output.composite_alarms.get_or_insert_default().push(*alarm);
+            }
+        }
+    }
+    Ok(output)
+}
+
+/// What does not go together.
+fn check(it: &DescribeAlarmsInput) -> Result<(), Fault> {
+    let names = it.alarm_names.as_ref().is_some_and(|names| !names.is_empty());
+    let types = it.alarm_types.as_ref().is_some_and(|types| !types.is_empty());
+    if names && it.alarm_name_prefix.is_some() {
+        return Err(fault::validation(fault::both("AlarmNames", "AlarmNamePrefix")));
+    }
+    let relatives = [
+        ("ChildrenOfAlarmName", it.children_of_alarm_name.is_some()),
+        ("ParentsOfAlarmName", it.parents_of_alarm_name.is_some()),
+    ];
+    let others = [
+        ("AlarmNames", names),
+        ("AlarmNamePrefix", it.alarm_name_prefix.is_some()),
+        ("AlarmTypes", types),
+        ("StateValue", it.state_value.is_some()),
+        ("ActionPrefix", it.action_prefix.is_some()),
+    ];
+    let mut given = relatives.iter().chain(&others).filter(|(_, given)| *given);
+    match (given.next(), given.next()) {
+        (Some((one, _)), Some((other, _))) if relatives.contains(&(one, true)) => {
+            Err(fault::validation(fault::both(one, other)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The names of the alarms that watch one, or are watched by it.
+fn relatives(alarms: &Alarms, cx: &Context<'_>, it: &DescribeAlarmsInput) -> Vec<String> {
+    let family = |name: &str| Family::of(alarms, &alarm::key(cx, name));
+    if let Some(name) = &it.children_of_alarm_name {
+        return family(name).children(name).to_vec();
+    }
+    let name = it.parents_of_alarm_name.as_deref().unwrap_or_default();
+    family(name).parents(name).map(str::to_owned).collect()
+}
+
+fn wanted(it: &DescribeAlarmsInput, key: &AlarmKey, alarm: &Alarm) -> bool {
+    let names = it.alarm_names.as_deref().filter(|names| !names.is_empty());
+    let types = it.alarm_types.as_deref().filter(|types| !types.is_empty());
+    let actions = || alarm.settings.actions.iter().flatten();
+    let state = alarm::state_value(alarm.reason.standing);
+    types
+        .unwrap_or(&[AlarmType::MetricAlarm])
+        .contains(&alarm::kind(alarm.settings.rule().is_some()))
+        && names.is_none_or(|names| names.iter().any(|name| **name == *key.name))
+        && it.alarm_name_prefix.as_ref().is_none_or(|prefix| key.name.starts_with(&**prefix))
+        && it.state_value.as_ref().is_none_or(|wanted| *wanted == state)
+        && it
+            .action_prefix
+            .as_ref()
+            .is_none_or(|prefix| actions().any(|action| action.starts_with(&**prefix)))
 }
 
 pub(super) fn for_metric(
@@ -72,17 +123,23 @@ pub(super) fn for_metric(
     let statistic = statistic.or(it.extended_statistic.as_deref());
     let unit = it.unit.as_ref().map(names::unit);
     let period = it.period.and_then(|period| u64::try_from(period).ok());
-    let wanted = |alarm: &Alarm| {
-        let settings = &alarm.settings;
-        settings.metric == metric
-            && statistic.is_none_or(|statistic| statistic == &*settings.statistic)
-            && unit.is_none_or(|unit| settings.unit == Some(unit))
-            && period.is_none_or(|period| settings.period.as_secs() == period)
+    // An alarm on an expression is of no one metric.
+    let wanted = |source: &Source| match source {
+        Source::Queries(_) => false,
+        Source::Metric(Measure { metric: watched, statistic: of, unit: only, period: span }) => {
+            *watched == metric
+                && statistic.is_none_or(|statistic| statistic == &**of)
+                && unit.is_none_or(|unit| *only == Some(unit))
+                && period.is_none_or(|period| span.as_secs() == period)
+        }
     };
     let found = service.metrics.look(|state| {
         let alarms = state.alarms().list(cx.account(), &cx.region, None);
-        let alarms = alarms.filter(|(_, alarm)| wanted(alarm));
-        alarms.map(|(key, alarm)| alarm::describe(key, alarm)).collect()
+        let described = |(key, alarm): (&AlarmKey, &Alarm)| {
+            let check = alarm.settings.check().filter(|check| wanted(&check.source))?;
+            Some(alarm::describe_metric(cx, key, alarm, check))
+        };
+        alarms.filter_map(described).collect()
     });
     DescribeAlarmsForMetricOutput { metric_alarms: Some(found) }
 }

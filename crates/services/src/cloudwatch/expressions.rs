@@ -1,9 +1,8 @@
-//! The expressions of a request: each worked out after those that it speaks of.
+//! The expressions of a request or an alarm: each worked out after those that it speaks of.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidemill_api::cloudwatch::MetricDataQuery;
 use tidemill_base::Timestamp;
 use tidemill_metric::math::{Expression, Known, Line, Scope, Value};
 use tidemill_wire::Fault;
@@ -18,7 +17,8 @@ const PERIOD: Duration = Duration::from_mins(1);
 /// Metrics, and the expressions that speak of them.
 pub(super) struct Sheet {
     range: (Timestamp, Timestamp),
-    now: Timestamp,
+    /// When it is asked, if the range is to be rounded by how long ago it was.
+    asked: Option<Timestamp>,
     metrics: Vec<Known>,
     expressions: Vec<Asked>,
 }
@@ -34,9 +34,14 @@ struct Asked {
 type Labelled = (String, Vec<(Timestamp, f64)>);
 
 impl Sheet {
-    /// An empty one, about this time.
+    /// An empty one, about this time, rounded as somebody is answered who asks now.
     pub(super) fn new(range: (Timestamp, Timestamp), now: Timestamp) -> Self {
-        Self { range, now, metrics: Vec::new(), expressions: Vec::new() }
+        Self { asked: Some(now), ..Self::exact(range) }
+    }
+
+    /// An empty one, about this time.
+    pub(super) fn exact(range: (Timestamp, Timestamp)) -> Self {
+        Self { range, asked: None, metrics: Vec::new(), expressions: Vec::new() }
     }
 
     /// Adds what was measured of a metric.
@@ -52,19 +57,18 @@ impl Sheet {
         self.metrics.push(Known { id: id.to_owned(), value, period: Some(period) });
     }
 
-    /// Adds the expression of a query.
+    /// Adds an expression, over periods of so long, if that was said.
     ///
     /// # Errors
     /// If it is none.
-    pub(super) fn add_expression(&mut self, query: &MetricDataQuery) -> Result<(), Fault> {
-        let text = query.expression.as_deref().unwrap_or_default();
-        let expression = Expression::read(text).map_err(|error| wrong(&query.id, error))?;
-        let period = |seconds| {
-            span::period(seconds)
-                .ok_or_else(|| wrong(&query.id, fault::bad_value(seconds, "Period")))
-        };
-        let period = query.period.map(period).transpose()?;
-        self.expressions.push(Asked { id: query.id.clone(), expression, period });
+    pub(super) fn add_expression(
+        &mut self,
+        id: &str,
+        text: &str,
+        period: Option<Duration>,
+    ) -> Result<(), Fault> {
+        let expression = Expression::read(text).map_err(|error| wrong(id, error))?;
+        self.expressions.push(Asked { id: id.to_owned(), expression, period });
         Ok(())
     }
 
@@ -78,8 +82,8 @@ impl Sheet {
     /// If one cannot be worked out.
     pub(super) fn work_out(self) -> Result<BTreeMap<String, Value>, Fault> {
         let period = self.period()?;
-        let Self { range: (start, until), now, metrics, expressions } = self;
-        let range = (span::first(start, period, now), until);
+        let Self { range: (start, until), asked, metrics, expressions } = self;
+        let range = (asked.map_or(start, |now| span::first(start, period, now)), until);
         let mut scope = Scope { known: metrics, range, period, left: POINTS };
         let mut waiting = expressions;
         let mut worked_out = BTreeMap::new();
@@ -129,6 +133,17 @@ pub(super) fn lines(id: &str, label: Option<&str>, value: &Value) -> Option<Vec<
             Some(lines.iter().map(|line| (label(line), points(line))).collect())
         }
     }
+}
+
+/// The period that was asked for an expression.
+///
+/// # Errors
+/// If it is none that there is.
+pub(super) fn period(id: &str, seconds: Option<i32>) -> Result<Option<Duration>, Fault> {
+    let period = |seconds| {
+        span::period(seconds).ok_or_else(|| wrong(id, fault::bad_value(seconds, "Period")))
+    };
+    seconds.map(period).transpose()
 }
 
 /// What is wrong with an expression.

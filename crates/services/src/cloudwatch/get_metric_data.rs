@@ -13,7 +13,7 @@ use tidemill_wire::Fault;
 
 use super::expressions::{self, Sheet};
 use super::statistic::Statistic;
-use super::{CloudWatch, fault, names, span};
+use super::{CloudWatch, fault, names, query, span};
 use crate::context::Context;
 use crate::token;
 
@@ -121,9 +121,13 @@ fn read(
 ) -> Result<Vec<Option<Asked>>, Fault> {
     let read = |(query, index): (&MetricDataQuery, usize)| {
         let place = format!("MetricDataQueries.member.{index}");
-        check_query(query, &place)?;
+        query::check(query, &place)?;
         match &query.metric_stat {
-            None => sheet.add_expression(query).map(|()| None),
+            None => {
+                let text = query.expression.as_deref().unwrap_or_default();
+                let period = expressions::period(&query.id, query.period)?;
+                sheet.add_expression(&query.id, text, period).map(|()| None)
+            }
             Some(stat) => read_stat(cx, query, stat, &place).map(Some),
         }
     };
@@ -136,15 +140,11 @@ fn read_stat(
     stat: &MetricStat,
     place: &str,
 ) -> Result<Asked, Fault> {
-    let (statistic, period) = check_stat(stat, place)?;
-    let (namespace, name) = match (&stat.metric.namespace, &stat.metric.metric_name) {
-        (Some(namespace), Some(name)) => (namespace, name),
-        (None, _) => return Err(required(&format!("{place}.MetricStat.Metric.Namespace"))),
-        (_, None) => return Err(required(&format!("{place}.MetricStat.Metric.MetricName"))),
-    };
+    let (statistic, period) = query::check_stat(stat, place)?;
+    let key = query::metric(cx, stat, place)?;
     Ok(Asked {
-        label: query.label.as_ref().unwrap_or(name).to_owned(),
-        key: names::key(cx, namespace, name, stat.metric.dimensions.as_ref()),
+        label: query.label.as_deref().unwrap_or(&key.name).to_owned(),
+        key,
         unit: stat.unit.as_ref().map(names::unit),
         statistic,
         period,
@@ -198,62 +198,6 @@ async fn look(service: &CloudWatch, it: &GetMetricDataInput, asked: &Asked) -> S
         tokio::task::yield_now().await;
     }
     series
-}
-
-/// What a query may be: one metric or an expression, and what it is to be called.
-fn check_query(query: &MetricDataQuery, place: &str) -> Result<(), Fault> {
-    let id = &query.id;
-    let inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(inner) {
-        return Err(fault::validation(format!(
-            "The value {id} for parameter {place}.Id is not matching the expected pattern \
-             ^[a-z][a-zA-Z0-9_]*$."
-        )));
-    }
-    let (expression, stat) = (format!("{place}.Expression"), format!("{place}.MetricStat"));
-    match (&query.expression, &query.metric_stat) {
-        (Some(_), Some(_)) => return Err(fault::validation(fault::both(&expression, &stat))),
-        (None, None) => {
-            let either = format!("At least one of the parameters {expression} or {stat}");
-            return Err(fault::validation(format!("{either} must be specified.")));
-        }
-        (Some(_), None) if query.account_id.is_some() => {
-            let account = format!("{place}.AccountId");
-            return Err(fault::validation(fault::both(&account, &expression)));
-        }
-        (None, Some(_)) if query.period.is_some() => {
-            let period = format!("{place}.Period");
-            return Err(fault::validation(fault::both(&period, &stat)));
-        }
-        _ => {}
-    }
-    if query.label.as_ref().is_some_and(|label| label.contains("${")) {
-        return Err(fault::validation(format!(
-            "The parameter {place}.Label is not understood yet: Tidemill fills in no labels."
-        )));
-    }
-    Ok(())
-}
-
-fn check_stat(stat: &MetricStat, place: &str) -> Result<(Statistic, Duration), Fault> {
-    let statistic = Statistic::read(&stat.stat).ok_or_else(|| {
-        let place = format!("{place}.MetricStat.Stat");
-        fault::validation(format!(
-            "The value {} for parameter {place} is not supported.",
-            stat.stat
-        ))
-    })?;
-    let period = span::period(stat.period).ok_or_else(|| {
-        let place = format!("{place}.MetricStat.Period");
-        fault::validation(format!(
-            "The parameter {place} must be 1, 5, 10, 20, 30 or a multiple of 60."
-        ))
-    })?;
-    Ok((statistic, period))
-}
-
-fn required(parameter: &str) -> Fault {
-    fault::validation(format!("The parameter {parameter} is required."))
 }
 
 /// Where a page begins: a query, one of the series that it gives, and one of that one's datapoints.

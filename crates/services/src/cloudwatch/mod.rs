@@ -2,6 +2,10 @@
 
 mod action;
 mod alarm;
+mod alarm_queries;
+mod alarm_rule;
+mod composite;
+mod delete_alarms;
 mod describe_alarm_history;
 mod describe_alarms;
 mod expressions;
@@ -9,9 +13,12 @@ mod fault;
 mod get_metric_data;
 mod get_metric_statistics;
 mod list_metrics;
+mod measure;
 mod names;
+mod put_composite_alarm;
 mod put_metric_alarm;
 mod put_metric_data;
+mod query;
 mod queue_minutes;
 mod reason;
 mod set_alarm_state;
@@ -38,7 +45,7 @@ pub struct CloudWatch {
     metrics: Metrics,
     /// It looks after the disk for all: where it takes nothing in, neither do we.
     queues: Engine,
-    /// Held while the number of alarms or of an alarm's tags is looked at and then added to.
+    /// Held while alarms are looked at so that they can be added to, tagged or deleted.
     editing: Arc<Mutex<()>>,
     /// Held while actions are taken: each once.
     acting: Arc<Mutex<()>>,
@@ -67,6 +74,9 @@ impl CloudWatch {
             Q::PutMetricAlarm(it) => {
                 put_metric_alarm::handle(self, cx, it).await.map(|()| A::PutMetricAlarm)
             }
+            Q::PutCompositeAlarm(it) => {
+                put_composite_alarm::handle(self, cx, it).await.map(|()| A::PutCompositeAlarm)
+            }
             Q::DescribeAlarms(it) => describe_alarms::handle(self, cx, &it).map(A::DescribeAlarms),
             Q::DescribeAlarmsForMetric(it) => {
                 Ok(A::DescribeAlarmsForMetric(describe_alarms::for_metric(self, cx, &it)))
@@ -78,8 +88,7 @@ impl CloudWatch {
                 set_alarm_state::set(self, cx, it).await.map(|()| A::SetAlarmState)
             }
             Q::DeleteAlarms(it) => {
-                let names = &it.alarm_names;
-                set_alarm_state::delete(self, cx, names).await.map(|()| A::DeleteAlarms)
+                delete_alarms::handle(self, cx, &it.alarm_names).await.map(|()| A::DeleteAlarms)
             }
             Q::EnableAlarmActions(it) => {
                 let names = &it.alarm_names;

@@ -1,14 +1,16 @@
-//! PutMetricAlarm: makes an alarm on one metric, or sets it to something else.
+//! PutMetricAlarm: makes an alarm on a metric or an expression, or sets it to something else.
 
 use std::time::Duration;
 
 use tidemill_api::cloudwatch::{ComparisonOperator, PutMetricAlarmInput};
-use tidemill_metric::{AlarmSettings, Comparison, Missing};
+use tidemill_metric::{
+    AlarmKey, AlarmSettings, Alarms, Check, Comparison, Measure, Missing, Source, Watched,
+};
 use tidemill_wire::Fault;
 
 use super::action::Action;
 use super::statistic::Statistic;
-use super::{CloudWatch, alarm, fault, names, span, tags};
+use super::{CloudWatch, alarm, alarm_queries, fault, names, span, tags};
 use crate::context::Context;
 
 /// Most alarms of an account in a region.
@@ -25,21 +27,32 @@ pub(super) async fn handle(
     let tags = tags::read(it.tags.clone().unwrap_or_default()).map_err(fault::validation)?;
     let settings = settings(cx, it)?;
     let _alone = service.editing.lock().await;
-    let full = service.metrics.look(|state| {
+    service.metrics.look(|state| {
         let alarms = state.alarms();
-        alarms.find(&key).is_none() && alarms.list(cx.account(), &cx.region, None).count() >= ALARMS
-    });
-    if full {
-        return Err(fault::too_many_alarms(ALARMS));
-    }
+        if alarms.find(&key).is_some_and(|alarm| alarm.settings.rule().is_some()) {
+            return Err(fault::validation(format!(
+                "{} is the name of a composite alarm: it cannot become a metric one.",
+                key.name
+            )));
+        }
+        check_room(alarms, &key)
+    })?;
     let put = service.metrics.put_alarm(key, settings, tags).await;
     put.map_err(|_| fault::failed())
+}
+
+/// Whether there may be this alarm, too.
+pub(super) fn check_room(alarms: &Alarms, key: &AlarmKey) -> Result<(), Fault> {
+    let count = || alarms.list(key.account, &key.region, None).count();
+    if alarms.find(key).is_none() && count() >= ALARMS {
+        return Err(fault::too_many_alarms(ALARMS));
+    }
+    Ok(())
 }
 
 /// What we cannot do is refused by its name, rather than left undone.
 fn refuse_unknown(it: &PutMetricAlarmInput) -> Result<(), Fault> {
     let given = [
-        ("Metrics", it.metrics.as_ref().is_some_and(|list| !list.is_empty())),
         ("ThresholdMetricId", it.threshold_metric_id.is_some()),
         ("EvaluationWindow", it.evaluation_window.is_some()),
         ("WarmUpConfiguration", it.warm_up_configuration.is_some()),
@@ -49,61 +62,100 @@ fn refuse_unknown(it: &PutMetricAlarmInput) -> Result<(), Fault> {
     ];
     match given.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(fault::validation(format!(
-            "The parameter {name} is not understood yet: alarms of Tidemill watch one metric each."
+            "The parameter {name} is not understood yet: alarms of Tidemill hold one metric or \
+             expression against a number."
         ))),
         None => Ok(()),
     }
 }
 
 fn settings(cx: &Context<'_>, it: PutMetricAlarmInput) -> Result<AlarmSettings, Fault> {
-    let statistic = statistic(&it)?;
-    let namespace = required(it.namespace, "Namespace")?;
-    let name = required(it.metric_name, "MetricName")?;
-    let seconds = required(it.period, "Period")?;
-    let period = span::period(seconds)
-        .filter(|period| period.as_secs() >= 10)
-        .ok_or_else(|| fault::validation("Period must be 10, 20, 30 or a multiple of 60"))?;
+    let source = match it.metrics.as_deref().filter(|list| !list.is_empty()) {
+        Some(queries) => {
+            refuse_with_metrics(&it)?;
+            Source::Queries(alarm_queries::read(cx, queries)?)
+        }
+        None => Source::Metric(measure(cx, &it)?),
+    };
     let periods = required(it.evaluation_periods, "EvaluationPeriods")?;
-    check_span(period, periods)?;
     if it.datapoints_to_alarm.is_some_and(|needed| needed > periods) {
         return Err(fault::validation(
             "DatapointsToAlarm must be less than or equal to EvaluationPeriods",
         ));
     }
-    let actions = [it.ok_actions, it.alarm_actions, it.insufficient_data_actions];
-    let actions = actions.map(|list| {
-        list.unwrap_or_default().into_iter().map(String::into_boxed_str).collect::<Vec<_>>()
-    });
-    for action in actions.iter().flatten() {
-        Action::read(action, &cx.region)?;
-    }
-    let dimensions = names::read_dimensions(it.dimensions.as_ref());
-    if !names::are_distinct(&dimensions) {
-        return Err(fault::validation("No Metric may specify the same dimension twice."));
-    }
+    let actions = actions(cx, [it.ok_actions, it.alarm_actions, it.insufficient_data_actions])?;
     let threshold = required(it.threshold, "Threshold")?;
     if !threshold.is_finite() {
         return Err(fault::validation(fault::bad_value(threshold, "Threshold")));
     }
-    Ok(AlarmSettings {
-        description: it.alarm_description.map(String::into_boxed_str),
-        actions_enabled: it.actions_enabled.unwrap_or(true),
-        actions,
-        metric: names::key(cx, &namespace, &name, it.dimensions.as_ref()),
-        statistic,
-        unit: it.unit.as_ref().map(names::unit),
-        period,
+    let few_values = it.evaluate_low_sample_count_percentile.as_deref().map(few_values);
+    let check = Check {
+        source,
         periods: u32::try_from(periods).unwrap_or(1),
         breaching: it.datapoints_to_alarm.and_then(|needed| u32::try_from(needed).ok()),
         threshold,
         comparison: comparison(&required(it.comparison_operator, "ComparisonOperator")?)?,
         missing: it.treat_missing_data.as_deref().map(missing).transpose()?,
-        few_values_count: it
-            .evaluate_low_sample_count_percentile
-            .as_deref()
-            .map(few_values)
-            .transpose()?,
+        few_values_count: few_values.transpose()?,
+    };
+    check_span(check.period(), periods)?;
+    Ok(AlarmSettings {
+        description: it.alarm_description.map(String::into_boxed_str),
+        actions_enabled: it.actions_enabled.unwrap_or(true),
+        actions,
+        watched: Watched::Values(check),
     })
+}
+
+/// What is part of each query is not given beside them.
+fn refuse_with_metrics(it: &PutMetricAlarmInput) -> Result<(), Fault> {
+    let given = [
+        ("MetricName", it.metric_name.is_some()),
+        ("Namespace", it.namespace.is_some()),
+        ("Dimensions", it.dimensions.as_ref().is_some_and(|list| !list.is_empty())),
+        ("Period", it.period.is_some()),
+        ("Unit", it.unit.is_some()),
+        ("Statistic", it.statistic.is_some()),
+        ("ExtendedStatistic", it.extended_statistic.is_some()),
+        ("EvaluateLowSampleCountPercentile", it.evaluate_low_sample_count_percentile.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            Err(fault::validation(format!("{name} should not be set if list of Metrics is set.")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The one metric of an alarm that is not on an expression.
+fn measure(cx: &Context<'_>, it: &PutMetricAlarmInput) -> Result<Measure, Fault> {
+    let statistic = statistic(it)?;
+    let namespace = required(it.namespace.as_deref(), "Namespace")?;
+    let name = required(it.metric_name.as_deref(), "MetricName")?;
+    let seconds = required(it.period, "Period")?;
+    let period = span::period(seconds)
+        .filter(|period| period.as_secs() >= 10)
+        .ok_or_else(|| fault::validation("Period must be 10, 20, 30 or a multiple of 60"))?;
+    let dimensions = names::read_dimensions(it.dimensions.as_ref());
+    if !names::are_distinct(&dimensions) {
+        return Err(fault::validation("No Metric may specify the same dimension twice."));
+    }
+    let metric = names::key(cx, namespace, name, it.dimensions.as_ref());
+    Ok(Measure { metric, statistic, unit: it.unit.as_ref().map(names::unit), period })
+}
+
+/// What an alarm does when it becomes fine, alarming, unknown.
+pub(super) fn actions(
+    cx: &Context<'_>,
+    given: [Option<Vec<String>>; 3],
+) -> Result<[Vec<Box<str>>; 3], Fault> {
+    let actions = given.map(|list| {
+        list.unwrap_or_default().into_iter().map(String::into_boxed_str).collect::<Vec<_>>()
+    });
+    for action in actions.iter().flatten() {
+        Action::read(action, &cx.region)?;
+    }
+    Ok(actions)
 }
 
 fn required<T>(value: Option<T>, name: &str) -> Result<T, Fault> {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidemill_base::Timestamp;
-use tidemill_metric::{AlarmSettings, Comparison, Missing, Standing};
+use tidemill_metric::{Check, Comparison, Missing, Source, Standing};
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
+
+use super::measure::Point;
 
 /// From so many datapoints on, only the most recent of them are told, so many.
 const TOLD: usize = 5;
@@ -15,15 +17,8 @@ const RECENT: usize = 50;
 /// and of so many together with when they were: all in all less than fits into StateReasonData.
 const EVALUATED: usize = 25;
 
-/// A period that has a value.
-pub(super) struct Point {
-    pub(super) start: Timestamp,
-    pub(super) samples: f64,
-    pub(super) value: f64,
-}
-
 /// Why, for a person.
-pub(super) fn text(it: &AlarmSettings, standing: Standing, points: &[Point]) -> String {
+pub(super) fn text(it: &Check, standing: Standing, points: &[Point]) -> String {
     let wanted = it.periods as usize;
     let absent = wanted - points.len();
     let s = |count: usize| if count == 1 { "" } else { "s" };
@@ -101,34 +96,37 @@ fn words(comparison: Comparison) -> &'static str {
 }
 
 /// Why, for a program.
-pub(super) fn data(it: &AlarmSettings, points: &[Point], at: Timestamp) -> Value {
+pub(super) fn data(it: &Check, points: &[Point], at: Timestamp) -> Value {
     let mut data = json!({ "version": "1.0", "queryDate": instant(at) });
     if let Some(first) = points.first() {
         data["startDate"] = instant(first.start).into();
     }
-    if let Some(unit) = it.unit {
-        data["unit"] = unit.as_str().into();
+    if let Source::Metric(measure) = &it.source {
+        if let Some(unit) = measure.unit {
+            data["unit"] = unit.as_str().into();
+        }
+        data["statistic"] = (*measure.statistic).into();
     }
-    data["statistic"] = (*it.statistic).into();
-    data["period"] = it.period.as_secs().into();
+    let period = it.period();
+    data["period"] = period.as_secs().into();
     let recent = &points[points.len().saturating_sub(RECENT)..];
     data["recentDatapoints"] = recent.iter().map(|point| point.value).collect();
     data["threshold"] = it.threshold.into();
     let evaluated: Vec<Value> = match points {
         [] => (1..=it.periods)
             .take(EVALUATED)
-            .map(|back| json!({ "timestamp": instant(at - it.period * back) }))
+            .map(|back| json!({ "timestamp": instant(at - period * back) }))
             .collect(),
         points => points
             .iter()
             .rev()
             .take(EVALUATED)
             .map(|point| {
-                json!({
-                    "timestamp": instant(point.start),
-                    "sampleCount": point.samples,
-                    "value": point.value,
-                })
+                let mut told = json!({ "timestamp": instant(point.start), "value": point.value });
+                if let Some(samples) = point.samples {
+                    told["sampleCount"] = samples.into();
+                }
+                told
             })
             .collect(),
     };
@@ -149,8 +147,16 @@ fn day(time: Timestamp) -> String {
     date(time).format(form).expect("each part is one that every date has")
 }
 
+/// `Friday 24 July, 2020 05:15:57 UTC`.
+pub(super) fn weekday(time: Timestamp) -> String {
+    let form = format_description!(
+        "[weekday] [day padding:none] [month repr:long], [year] [hour]:[minute]:[second] UTC"
+    );
+    date(time).format(form).expect("each part is one that every date has")
+}
+
 /// `2023-08-04T12:31:29.591+0000`.
-fn instant(time: Timestamp) -> String {
+pub(super) fn instant(time: Timestamp) -> String {
     let form = format_description!(
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]+0000"
     );
@@ -171,20 +177,19 @@ fn double(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use tidemill_base::{AccountId, Region};
-    use tidemill_metric::MetricKey;
+    use tidemill_metric::{Measure, MetricKey};
 
     use super::*;
 
-    fn settings(periods: u32, breaching: Option<u32>, missing: Missing) -> AlarmSettings {
+    fn check(periods: u32, breaching: Option<u32>, missing: Missing) -> Check {
         let (account, region) = (AccountId::DEFAULT, Region::default());
-        AlarmSettings {
-            description: None,
-            actions_enabled: true,
-            actions: Default::default(),
-            metric: MetricKey::new(account, region, "n", "m", Vec::new()),
-            statistic: "Sum".into(),
-            unit: None,
-            period: Duration::from_mins(1),
+        Check {
+            source: Source::Metric(Measure {
+                metric: MetricKey::new(account, region, "n", "m", Vec::new()),
+                statistic: "Sum".into(),
+                unit: None,
+                period: Duration::from_mins(1),
+            }),
             periods,
             breaching,
             threshold: 1.0,
@@ -198,17 +203,17 @@ mod tests {
     fn points(values: &[f64]) -> Vec<Point> {
         let first = Timestamp::from_millis(1_698_338_520_000);
         let minutes = (0..).map(Duration::from_mins);
-        let point = |(minute, &value)| Point { start: first + minute, samples: 1.0, value };
+        let point = |(minute, &value)| Point { start: first + minute, samples: Some(1.0), value };
         minutes.zip(values).map(point).collect()
     }
 
-    fn told(it: &AlarmSettings, standing: Standing, values: &[f64]) -> String {
+    fn told(it: &Check, standing: Standing, values: &[f64]) -> String {
         text(it, standing, &points(values))
     }
 
     #[test]
     fn few_datapoints_are_told_one_by_one() {
-        let of = |breaching| settings(3, breaching, Missing::Missing);
+        let of = |breaching| check(3, breaching, Missing::Missing);
         assert_eq!(
             told(&of(None), Standing::Alarming, &[2.0, 3.0, 4.0]),
             "Threshold Crossed: 3 datapoints [4.0 (26/10/23 16:44:00), 3.0 (26/10/23 16:43:00), \
@@ -228,7 +233,7 @@ mod tests {
 
     #[test]
     fn of_many_datapoints_the_most_recent_are_told() {
-        let told = told(&settings(6, Some(6), Missing::Missing), Standing::Alarming, &[2.0; 6]);
+        let told = told(&check(6, Some(6), Missing::Missing), Standing::Alarming, &[2.0; 6]);
         assert_eq!(
             told,
             "Threshold Crossed: 6 out of the last 6 datapoints were greater than the threshold \
@@ -241,20 +246,20 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_what_it_counts_as() {
-        let it = settings(20, Some(1), Missing::NotBreaching);
+        let it = check(20, Some(1), Missing::NotBreaching);
         assert_eq!(
             told(&it, Standing::Alarming, &[613.0]),
             "Threshold Crossed: 1 out of the last 20 datapoints [613.0 (26/10/23 16:42:00)] was \
              greater than the threshold (1.0) and 19 missing datapoints were treated as \
              [NonBreaching] (minimum 1 datapoint for OK -> ALARM transition)."
         );
-        let it = settings(2, None, Missing::Breaching);
+        let it = check(2, None, Missing::Breaching);
         assert_eq!(
             told(&it, Standing::Alarming, &[]),
             "Threshold Crossed: no datapoints were received for 2 periods and 2 missing \
              datapoints were treated as [Breaching]."
         );
-        let it = settings(3, Some(2), Missing::Breaching);
+        let it = check(3, Some(2), Missing::Breaching);
         assert_eq!(
             told(&it, Standing::Alarming, &[0.0]),
             "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints \
@@ -264,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_a_program_is_told_fits() {
-        let it = settings(1440, None, Missing::Missing);
+        let it = check(1440, None, Missing::Missing);
         let at = Timestamp::from_millis(1_698_338_520_000);
         for points in [points(&[-1.234_567_890_123_45e-100; 1440]), Vec::new()] {
             let text = data(&it, &points, at).to_string();
@@ -281,6 +286,7 @@ mod tests {
         assert_eq!((double(1.25e-4), double(-1.5e9)), ("1.25E-4".into(), "-1.5E9".into()));
         let time = Timestamp::from_millis(1_698_338_520_591);
         assert_eq!(day(time), "26/10/23 16:42:00");
+        assert_eq!(weekday(time), "Thursday 26 October, 2023 16:42:00 UTC");
         assert_eq!(instant(time), "2023-10-26T16:42:00.591+0000");
     }
 }

@@ -1,4 +1,4 @@
-//! SetAlarmState, DeleteAlarms, EnableAlarmActions, DisableAlarmActions: what is done to alarms by
+//! SetAlarmState, EnableAlarmActions, DisableAlarmActions: what is done to alarms by
 //! their names.
 
 use tidemill_api::cloudwatch::{SetAlarmStateInput, StateValue, errors};
@@ -16,9 +16,9 @@ pub(super) async fn set(
 ) -> Result<(), Fault> {
     service.may_change()?;
     let key = alarm::key(cx, &it.alarm_name);
-    if service.metrics.look(|state| state.alarms().find(&key).is_none()) {
-        return Err(Fault::new(&errors::RESOURCE_NOT_FOUND, ""));
-    }
+    let before =
+        service.metrics.look(|state| state.alarms().find(&key).map(|alarm| alarm.reason.standing));
+    let Some(before) = before else { return Err(Fault::new(&errors::RESOURCE_NOT_FOUND, "")) };
     let is_json = |data: &String| serde_json::from_str::<serde_json::Value>(data).is_ok();
     if it.state_reason_data.as_ref().is_some_and(|data| !is_json(data)) {
         return Err(Fault::new(
@@ -33,21 +33,14 @@ pub(super) async fn set(
     };
     let (text, data) = (it.state_reason.into(), it.state_reason_data.map(String::into_boxed_str));
     let reason = Reason { standing, text, data };
-    let judged = service.metrics.judge(vec![(key, reason)], service.metrics.now()).await;
+    let now = service.metrics.now();
+    let judged = service.metrics.judge(vec![(key.clone(), reason)], now).await;
     judged.map_err(|_| fault::failed())?;
+    if standing != before {
+        service.ripple(vec![key], now).await;
+    }
     service.act().await;
     Ok(())
-}
-
-/// Deletes alarms. A name that is none is passed over.
-pub(super) async fn delete(
-    service: &CloudWatch,
-    cx: &Context<'_>,
-    names: &[String],
-) -> Result<(), Fault> {
-    service.may_change()?;
-    let keys = names.iter().map(|name| alarm::key(cx, name)).collect();
-    service.metrics.delete_alarms(keys).await.map_err(|_| fault::failed())
 }
 
 /// Has the actions of alarms taken from now on, or not any more.

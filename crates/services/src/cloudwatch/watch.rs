@@ -1,11 +1,11 @@
 //! Watching: how the alarms stand by what was measured.
 
 use tidemill_base::Timestamp;
-use tidemill_metric::{AlarmKey, AlarmSettings, Reason, State};
+use tidemill_metric::{AlarmKey, Check, Reason, Source, Standing};
 
-use super::CloudWatch;
-use super::reason::{self, Point};
+use super::measure::{self, Gathered};
 use super::statistic::Statistic;
+use super::{CloudWatch, reason};
 
 /// Alarms of a shorter period are looked at each ten seconds, the others each minute.
 const MINUTE: u64 = 60;
@@ -24,33 +24,48 @@ impl CloudWatch {
         }
         let due: Vec<AlarmKey> = self.metrics.look(|state| {
             let alarms = state.alarms().all();
-            let due = alarms.filter(|(_, it)| at.as_secs().is_multiple_of(step(&it.settings)));
+            let due = |check: &Check| at.as_secs().is_multiple_of(step(check));
+            let due = alarms.filter(|(_, it)| it.settings.check().is_some_and(due));
             due.map(|(key, _)| key.clone()).collect()
         });
         let now = self.metrics.now();
+        let mut turned = Vec::new();
         for part in due.chunks(PART) {
-            let found: Vec<(AlarmKey, Reason)> = self.metrics.look(|state| {
-                let judged = |key: &AlarmKey| {
-                    let alarm = state.alarms().find(key)?;
-                    let reason = judged(state, &alarm.settings, at, now)?;
-                    let turned = reason.standing != alarm.reason.standing;
-                    turned.then(|| (key.clone(), reason))
-                };
-                part.iter().filter_map(judged).collect()
-            });
+            let gathered: Vec<(&AlarmKey, Check, Standing, Gathered)> =
+                self.metrics.look(|state| {
+                    let gathered = |key| {
+                        let alarm = state.alarms().find(key)?;
+                        let check = alarm.settings.check()?;
+                        let gathered = measure::gather(state, check, at, now);
+                        Some((key, check.clone(), alarm.reason.standing, gathered))
+                    };
+                    part.iter().filter_map(gathered).collect()
+                });
+            let found: Vec<(AlarmKey, Reason)> = gathered
+                .into_iter()
+                .filter_map(|(key, check, standing, gathered)| {
+                    let reason = judged(&check, &gathered, at)?;
+                    (reason.standing != standing).then(|| (key.clone(), reason))
+                })
+                .collect();
             if !found.is_empty() {
+                turned.extend(found.iter().map(|(key, _)| key.clone()));
                 // A journal that accepts nothing more says so to whoever asks for anything.
                 drop(self.metrics.judge(found, at).await);
             }
             tokio::task::yield_now().await;
+        }
+        self.ripple(turned, at).await;
+        if at.as_secs().is_multiple_of(MINUTE) {
+            self.catch_up(at).await;
         }
         self.act().await;
     }
 }
 
 /// Every how many seconds an alarm is looked at.
-fn step(it: &AlarmSettings) -> u64 {
-    match it.period.as_secs() {
+fn step(it: &Check) -> u64 {
+    match it.period().as_secs() {
         ..MINUTE => 10,
         period if period * u64::from(it.periods) > DAY => HOUR,
         _ => MINUTE,
@@ -58,31 +73,37 @@ fn step(it: &AlarmSettings) -> u64 {
 }
 
 /// How an alarm stands; `None` if it stays as it is.
-fn judged(state: &State, it: &AlarmSettings, at: Timestamp, now: Timestamp) -> Option<Reason> {
-    let statistic = Statistic::read(&it.statistic)?;
-    let from = at - it.period * it.range();
-    let found = state.whole(&it.metric, it.unit, (from, at), it.period, now);
-    let mut periods = vec![None; it.range() as usize];
-    let mut points = Vec::new();
-    for (start, summary) in found {
-        let Some(value) = statistic.of(&summary) else { continue };
-        let index = start.since(from).as_secs() / it.period.as_secs();
+fn judged(it: &Check, gathered: &Gathered, at: Timestamp) -> Option<Reason> {
+    let points = measure::points(it, gathered, at)?;
+    let (period, range) = (it.period(), it.range());
+    let from = at - period * range;
+    let mut periods = vec![None; range as usize];
+    for point in &points {
+        let index = point.start.since(from).as_secs() / period.as_secs();
         if let Some(period) = periods.get_mut(usize::try_from(index).ok()?) {
-            *period = Some(it.is_breached_by(value));
-            points.push(Point { start, samples: summary.samples, value });
+            *period = Some(it.is_breached_by(point.value));
         }
     }
-    let wanted = it.periods as usize;
-    let points = points.split_off(points.len().saturating_sub(wanted));
-    if let (Statistic::Percentile(percent), Some(false)) = (statistic, it.few_values_count)
-        && points.iter().any(|point| point.samples < enough(percent))
+    let told = points.len().saturating_sub(it.periods as usize);
+    let points = &points[told..];
+    if let (Some(percent), Some(false)) = (percentile(it), it.few_values_count)
+        && points.iter().any(|it| it.samples.is_some_and(|samples| samples < enough(percent)))
     {
         return None;
     }
     let standing = it.judge(&periods)?;
-    let text = reason::text(it, standing, &points).into();
-    let data = Some(reason::data(it, &points, at).to_string().into());
+    let text = reason::text(it, standing, points).into();
+    let data = Some(reason::data(it, points, at).to_string().into());
     Some(Reason { standing, text, data })
+}
+
+/// The percentile that an alarm watches, if it does.
+fn percentile(it: &Check) -> Option<f64> {
+    let Source::Metric(measure) = &it.source else { return None };
+    match Statistic::read(&measure.statistic) {
+        Some(Statistic::Percentile(percent)) => Some(percent),
+        _ => None,
+    }
 }
 
 /// So many samples make a percentile mean something: ten on its shorter side.
