@@ -221,15 +221,16 @@ def test_its_actions_are_enabled_and_its_tags_kept(plain, name):
 
 
 def test_composite_alarms_and_how_they_stand_survive_a_kill(fresh):
-    client = fresh.client("cloudwatch")
+    service = fresh().start()
+    client = service.client("cloudwatch")
     client.put_metric_alarm(**settings("child"))
     client.put_composite_alarm(AlarmName="top", AlarmRule="ALARM(child)")
     turn(client, "child", "ALARM")
     before = described(client, "top")
     assert before["StateValue"] == "ALARM"
-    fresh.kill()
-    fresh.start()
-    client = fresh.client("cloudwatch")
+    service.kill()
+    service.start()
+    client = service.client("cloudwatch")
     assert described(client, "top") == before
     turn(client, "child", "OK")
     assert described(client, "top")["StateValue"] == "OK"

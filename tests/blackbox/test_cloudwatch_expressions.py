@@ -118,21 +118,23 @@ def test_what_an_expression_lacks_counts_as_nothing_and_what_it_divides_by_nothi
 
 
 def test_an_expression_of_ten_seconds_fills_in_what_is_told_by_the_minute(fresh):
-    client = fresh.client("cloudwatch")
-    on_the_minute(fresh)
+    service = fresh("--clock", "manual").start()
+    client = service.client("cloudwatch")
+    on_the_minute(service)
     metrics = [
         metric("m1", "messages", Period=10),
         metric("m2", "workers", Period=10, Stat="Average"),
         {"Id": "e1", "Expression": "m1 / FILL(m2, REPEAT)", "ReturnData": True},
     ]
     client.put_metric_alarm(**settings("fast", metrics))
-    measure(client, fresh, workers=10)
-    fresh.advance("1m")
-    fresh.advance("30s")
-    data = {"MetricName": "messages", "Timestamp": now(fresh), "StorageResolution": 1}
+    measure(client, service, workers=10)
+    service.advance("1m")
+    service.advance("30s")
+    data = {"MetricName": "messages", "Timestamp": now(service), "StorageResolution": 1}
     client.put_metric_data(Namespace="Math", MetricData=[data | {"Value": 1500}])
-    assert described(client, "fast")["StateValue"] == "INSUFFICIENT_DATA"
-    fresh.advance("10s")
+    # Ten workers, and nothing of messages.
+    assert described(client, "fast")["StateValue"] == "OK"
+    service.advance("10s")
     alarm = described(client, "fast")
     assert alarm["StateValue"] == "ALARM"
     assert "[150.0 (" in alarm["StateReason"]
@@ -201,12 +203,13 @@ def test_nothing_of_a_single_metric_stands_beside_metrics(plain, name, beside):
 
 
 def test_an_alarm_on_an_expression_survives_a_kill(fresh):
-    client = fresh.client("cloudwatch")
+    service = fresh().start()
+    client = service.client("cloudwatch")
     client.put_metric_alarm(**settings("kept", ratio("kept")))
     before = described(client, "kept")
-    fresh.kill()
-    fresh.start()
-    assert described(fresh.client("cloudwatch"), "kept") == before
+    service.kill()
+    service.start()
+    assert described(service.client("cloudwatch"), "kept") == before
 
 
 def test_the_command_line_makes_an_alarm_on_an_expression(shared, name):

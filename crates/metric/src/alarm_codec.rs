@@ -519,8 +519,8 @@ mod tests {
         let mut alarms = Alarms::default();
         alarms.changed(changes().swap_remove(0), Timestamp::from_millis(1));
         let mut bytes = alarms.encode();
-        // Behind the item there is the number of what is due. It ends with what happened, and before
-        // that, when, and whether it watches alarms.
+        // Behind the item there is the number of what is due. It ends with what happened, and
+        // before that, when, and whether it watches alarms.
         let flag = bytes.len() - 4 - 1 - 8 - 1;
         assert_eq!(bytes[flag], 0);
         bytes.remove(flag);

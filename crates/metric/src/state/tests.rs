@@ -49,7 +49,7 @@ fn what_grows_older_grows_coarser_whether_it_was_moved_or_not() {
         found.iter().map(|bucket| bucket.summary.sum).collect()
     };
     let cases: [(u64, u64, &[f64]); 9] = [
-        (0, 1, &[1.0]),
+        (0, 1, &[1.0, 2.0]),
         (0, 60, &[1.0, 2.0]),
         (3 * 3600 + 61, 1, &[]),
         (3 * 3600 + 61, 60, &[1.0, 2.0]),
