@@ -399,10 +399,11 @@ impl House {
 
 /// Whether a queue needs a new section: the first record that none holds is before `recent`, and
 /// far from the log's `end`.
-fn is_behind(queue: &Queue, recent: Position, end: Position) -> bool {
+pub(super) fn is_behind(queue: &Queue, recent: Position, end: Position) -> bool {
     queue.memory.coverage.first.is_some_and(|first| {
-        let behind = end.as_u64() - first.as_u64();
-        first < recent && behind >= SECTIONS_BEHIND * section_size(queue)
+        // A queue may have begun after somebody looked where the log ends.
+        first < recent
+            && end.as_u64().saturating_sub(first.as_u64()) >= SECTIONS_BEHIND * section_size(queue)
     })
 }
 

@@ -6,6 +6,7 @@ use tidemill_base::MessageId;
 use tidemill_journal::{Fault, Faults, FaultyDriver, Operation};
 
 use super::*;
+use crate::engine::housekeeping::is_behind;
 
 impl Bench {
     fn segments(&self) -> usize {
@@ -40,6 +41,17 @@ async fn a_log_of_dead_messages_is_let_go() {
     assert!(bench.segments() <= 7, "{} segments", bench.segments());
     let bench = bench.crash();
     assert_eq!(bench.counts(queue), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_queue_that_begins_while_the_logs_end_is_looked_at_is_not_behind_it() {
+    let bench = Bench::new();
+    let end = bench.engine.0.journal.end();
+    for name in ["a", "b"] {
+        bench.queue(name).await;
+    }
+    let shard = bench.engine.0.lock();
+    assert!(shard.machine.queues().all(|queue| !is_behind(queue, end, end)));
 }
 
 #[tokio::test]
