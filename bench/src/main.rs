@@ -142,7 +142,7 @@ async fn life(
 ) -> anyhow::Result<[Pair; 3]> {
     let rounds = options.messages as usize / batch / options.clients;
     let same = |request: Vec<u8>| {
-        let requests = Arc::new(vec![request; rounds]);
+        let requests = Arc::new(vec![(request, batch); rounds]);
         (0..options.clients).map(|_| Arc::clone(&requests)).collect()
     };
 
@@ -160,20 +160,24 @@ async fn life(
     let sends = same(work.send.clone());
     let bare_sends = same(bare.like(&work.send, answered[0]));
     let send = Pair {
-        bare: repeat(&bare.server, bare_sends, batch).await?,
-        tidemill: repeat(server, sends, batch).await?,
+        bare: repeat(&bare.server, bare_sends).await?,
+        tidemill: repeat(server, sends).await?,
     };
     let bare_receives = same(bare.like(&work.receive, answered[1]));
-    let bare_receives = repeat(&bare.server, bare_receives, batch).await?;
+    let bare_receives = repeat(&bare.server, bare_receives).await?;
     let (received, held) = receive_all(server, options.clients, &work).await?;
     let deletes = held
         .iter()
-        .map(|mine| Arc::new(mine.iter().map(|handles| work.delete(handles)).collect()))
+        .map(|mine| {
+            // A receive may have brought fewer than it asked for.
+            let delete = |handles: &Vec<String>| (work.delete(handles), handles.len());
+            Arc::new(mine.iter().map(delete).collect())
+        })
         .collect();
     let bare_deletes = same(bare.like(&delete, answered[2]));
     let delete = Pair {
-        bare: repeat(&bare.server, bare_deletes, batch).await?,
-        tidemill: repeat(server, deletes, batch).await?,
+        bare: repeat(&bare.server, bare_deletes).await?,
+        tidemill: repeat(server, deletes).await?,
     };
     Ok([send, Pair { tidemill: received, bare: bare_receives }, delete])
 }
@@ -203,20 +207,19 @@ impl Bare {
     }
 }
 
-/// Each client sends its requests.
+/// Each client sends its requests, which carry so many messages each.
 async fn repeat(
     server: &Server,
-    requests: Vec<Arc<Vec<Vec<u8>>>>,
-    batch: usize,
+    requests: Vec<Arc<Vec<(Vec<u8>, usize)>>>,
 ) -> anyhow::Result<Measured> {
     load::run(server, requests.len(), |index, mut client| {
         let mine = Arc::clone(&requests[index]);
         async move {
             let mut told = Told::with_capacity(mine.len());
-            for request in mine.iter() {
+            for (request, messages) in mine.iter() {
                 let started = now();
                 client.call(request).await?;
-                told.push((started.elapsed(), batch));
+                told.push((started.elapsed(), *messages));
             }
             Ok(told)
         }
