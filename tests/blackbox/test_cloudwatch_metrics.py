@@ -423,6 +423,7 @@ def test_values_with_statistics_are_taken_as_on_aws(shared, plain, namespace):
     set_of_ten = {"SampleCount": 10, "Sum": 55, "Minimum": 1, "Maximum": 10}
     datum = {"MetricName": "m", "Timestamp": at, "Values": [1.0], "StatisticValues": set_of_ten}
     plain.put_metric_data(Namespace=namespace, MetricData=[datum])
+    assert statistics(plain, namespace, at)["Datapoints"][0]["Sum"] == 1
 
 
 def test_a_wrong_unit_and_a_reserved_namespace_are_refused(plain):

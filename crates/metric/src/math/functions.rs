@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tidemill_base::Timestamp;
+
 use super::{BadExpression, Known, Line, Node, Points, Scope, Value};
 
 impl Scope {
@@ -21,10 +23,10 @@ impl Scope {
                 let other = other.first().map(|other| self.value(other)).transpose()?;
                 choose(condition, then, other).ok_or_else(wrong)
             }
-            ("FILL", [lines, with]) => self.fill(lines, with).ok_or_else(wrong)?,
+            ("FILL", [lines, with]) => self.fill(lines, with)?.ok_or_else(wrong),
             ("TIME_SERIES", [number]) => match self.value(number)? {
                 Value::Number(number) => {
-                    let points = self.times().map(|at| (at, number)).collect();
+                    let points = self.times(1)?.into_iter().map(|at| (at, number)).collect();
                     Ok(Value::Line(Line { label: name.to_owned(), points }))
                 }
                 _ => Err(wrong()),
@@ -58,34 +60,30 @@ impl Scope {
         metrics.filter_map(line).collect()
     }
 
-    /// When each period begins.
-    fn times(&self) -> impl Iterator<Item = tidemill_base::Timestamp> + use<> {
+    /// When each period begins, for so many lines that have a point then.
+    fn times(&self, lines: usize) -> Result<Vec<Timestamp>, BadExpression> {
         let ((from, until), period) = (self.range, self.period.max(Duration::from_secs(1)));
-        std::iter::successors(Some(from), move |at| Some(*at + period))
-            .take_while(move |at| *at < until)
+        let most = until.since(from).as_secs() / period.as_secs() + 1;
+        // Before they are made.
+        self.room(usize::try_from(most).unwrap_or(usize::MAX).saturating_mul(lines))?;
+        let times = std::iter::successors(Some(from), |at| Some(*at + period));
+        Ok(times.take_while(|at| *at < until).collect())
     }
 
-    fn fill(&mut self, lines: &Node, with: &Node) -> Option<Result<Value, BadExpression>> {
+    /// What FILL gives; `None` if it is not for these.
+    fn fill(&mut self, lines: &Node, with: &Node) -> Result<Option<Value>, BadExpression> {
         let with = match with {
             Node::Word(word) if **word == *"REPEAT" => Filler::Repeat,
             Node::Word(word) if **word == *"LINEAR" => Filler::Linear,
-            with => match self.value(with) {
-                Ok(Value::Number(number)) => Filler::Number(number),
-                Ok(Value::Line(line)) => Filler::Line(line),
-                Ok(Value::Lines(_)) => return None,
-                Err(error) => return Some(Err(error)),
+            with => match self.value(with)? {
+                Value::Number(number) => Filler::Number(number),
+                Value::Line(line) => Filler::Line(line),
+                Value::Lines(_) => return Ok(None),
             },
         };
-        let times: Vec<_> = self.times().collect();
-        let filled = |line: Line| Line { points: with.fill(&line.points, &times), ..line };
-        match self.value(lines) {
-            Ok(Value::Number(_)) => None,
-            Ok(Value::Line(line)) => Some(Ok(Value::Line(filled(line)))),
-            Ok(Value::Lines(lines)) => {
-                Some(Ok(Value::Lines(lines.into_iter().map(filled).collect())))
-            }
-            Err(error) => Some(Err(error)),
-        }
+        let value = self.value(lines)?;
+        let times = self.times(value.lines())?;
+        Ok(by_line(value, |line| Line { points: with.fill(&line.points, &times), ..line }))
     }
 }
 
@@ -107,7 +105,7 @@ enum Filler {
 }
 
 impl Filler {
-    fn fill(&self, points: &Points, times: &[tidemill_base::Timestamp]) -> Points {
+    fn fill(&self, points: &Points, times: &[Timestamp]) -> Points {
         let mut filled = points.clone();
         for at in times.iter().filter(|at| !points.contains_key(at)) {
             let before = || points.range(..at).next_back();
@@ -254,8 +252,7 @@ fn steps(line: Line, made: impl Fn(f64, f64) -> f64) -> Line {
     let points = pairs.map(|((earlier, before), (at, value))| {
         (*at, made(at.since(*earlier).as_secs_f64(), value - before))
     });
-    let points = points.filter(|(_, value)| value.is_finite()).collect();
-    Line { label: line.label, points }
+    Line { label: line.label, points: points.collect() }
 }
 
 fn sorted(mut lines: Vec<Line>, by: &str, order: &str, limit: Option<Value>) -> Option<Value> {

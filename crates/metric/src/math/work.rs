@@ -31,6 +31,14 @@ impl Scope {
             Node::Both(operator, both) => {
                 let [left, right] = &**both;
                 let (left, right) = (self.value(left)?, self.value(right)?);
+                // What one line has, each of a list may get; before that is made.
+                match (&left, &right) {
+                    (Value::Lines(many), Value::Line(one))
+                    | (Value::Line(one), Value::Lines(many)) => {
+                        self.room(many.len().saturating_mul(one.points.len()))?;
+                    }
+                    _ => {}
+                }
                 let value = combined(*operator, left, right)?;
                 self.made(value)
             }
@@ -41,16 +49,41 @@ impl Scope {
         }
     }
 
-    /// Counts the points of a value against those that may be made.
-    fn made(&mut self, value: Value) -> Result<Value, BadExpression> {
-        let points = match &value {
-            Value::Number(_) => 0,
-            Value::Line(line) => line.points.len(),
-            Value::Lines(lines) => lines.iter().map(|line| line.points.len()).sum(),
+    /// Counts a value against what may be made: its points, and its lines, which take memory
+    /// without any. What is no number is left out.
+    fn made(&mut self, mut value: Value) -> Result<Value, BadExpression> {
+        let lines = match &mut value {
+            Value::Number(_) => &mut [],
+            Value::Line(line) => std::slice::from_mut(line),
+            Value::Lines(lines) => &mut lines[..],
         };
-        let left = self.left.checked_sub(points);
-        self.left = left.ok_or_else(|| BadExpression("it makes too many datapoints".to_owned()))?;
+        let mut made = lines.len();
+        for line in lines {
+            line.points.retain(|_, value| value.is_finite());
+            made += line.points.len();
+        }
+        self.room(made)?;
+        self.left -= made;
         Ok(value)
+    }
+
+    /// Refuses what would make more than may be made.
+    pub(super) fn room(&self, points: usize) -> Result<(), BadExpression> {
+        if points > self.left {
+            return Err(BadExpression("it makes too many datapoints".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Value {
+    /// How many lines it has.
+    pub(super) fn lines(&self) -> usize {
+        match self {
+            Self::Number(_) => 0,
+            Self::Line(_) => 1,
+            Self::Lines(lines) => lines.len(),
+        }
     }
 }
 
@@ -93,16 +126,14 @@ fn lines(operator: Operator, left: Line, right: &Line) -> Line {
     let times = left.points.keys().chain(right.points.keys());
     let points =
         times.map(|at| (*at, operator.of(or_zero(&left.points, at), or_zero(&right.points, at))));
-    let points = points.filter(|(_, value)| value.is_finite()).collect();
-    Line { label: left.label, points }
+    Line { label: left.label, points: points.collect() }
 }
 
 impl Line {
-    /// The line with each value made another; what is no number then is left out.
+    /// The line with each value made another.
     pub(super) fn each(self, made: impl Fn(f64) -> f64) -> Self {
         let points = self.points.into_iter().map(|(at, value)| (at, made(value)));
-        let points = points.filter(|(_, value)| value.is_finite()).collect();
-        Self { label: self.label, points }
+        Self { label: self.label, points: points.collect() }
     }
 }
 

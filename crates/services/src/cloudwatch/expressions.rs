@@ -9,8 +9,9 @@ use tidemill_wire::Fault;
 
 use super::{fault, span};
 
-/// So many datapoints may be made on the way by the expressions of a request: they take memory.
-const POINTS: usize = 2_000_000;
+/// So many datapoints metrics may have that expressions speak of, together with what those make on
+/// the way: they take memory.
+pub(super) const POINTS: usize = 2_000_000;
 /// The period of expressions that speak of no metric, if they name none.
 const PERIOD: Duration = Duration::from_mins(1);
 
@@ -84,7 +85,12 @@ impl Sheet {
         let period = self.period()?;
         let Self { range: (start, until), asked, metrics, expressions } = self;
         let range = (asked.map_or(start, |now| span::first(start, period, now)), until);
-        let mut scope = Scope { known: metrics, range, period, left: POINTS };
+        let held = |known: &Known| match &known.value {
+            Value::Line(line) => line.points.len(),
+            Value::Number(_) | Value::Lines(_) => 0,
+        };
+        let left = POINTS.saturating_sub(metrics.iter().map(held).sum());
+        let mut scope = Scope { known: metrics, range, period, left };
         let mut waiting = expressions;
         let mut worked_out = BTreeMap::new();
         while !waiting.is_empty() {

@@ -160,12 +160,20 @@ async fn work_out(
     mut sheet: Sheet,
 ) -> Result<Vec<Vec<Series>>, Fault> {
     let mut answers = Vec::with_capacity(asked.len());
+    let mut points = 0;
     for (query, asked) in it.metric_data_queries.iter().zip(asked) {
         let Some(asked) = asked else {
             answers.push(Vec::new());
             continue;
         };
         let series = look(service, it, asked).await;
+        points += series.points.len();
+        if points > expressions::POINTS {
+            return Err(fault::validation(format!(
+                "The metrics have more than {} datapoints, which is too much for expressions.",
+                expressions::POINTS
+            )));
+        }
         sheet.add_metric(&query.id, &series.label, &series.points, asked.period);
         answers.push(vec![series]);
     }
