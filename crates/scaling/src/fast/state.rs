@@ -72,6 +72,14 @@ impl State {
         let busy = seen.busy();
         let is_full = seen.visible.as_f64() >= busy.as_f64() && busy > Workers::NONE;
         let look = Look { at: now, arrived: seen.arrived, deleted: seen.deleted, busy, is_full };
+        if self.last.is_some_and(|last| now < last.at) {
+            // The clock was set back: what is to come cannot be told from what was before.
+            self.last = Some(look);
+            self.since = Some(now);
+            self.active = self.active.map(|at| at.min(now));
+            self.forget_needs();
+            return;
+        }
         let mut came = seen.arrived > Messages::NONE && self.last.is_none();
         if let Some(last) = self.last {
             let within = now.since(last.at);

@@ -103,6 +103,23 @@ fn a_boot_is_learnt_from_those_seen() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_begins_anew_and_what_is_seen_then_is_learnt() {
+    let policy = knowing(60);
+    let (_, mut state) = decide(&policy, State::new(&policy), &waiting(1), at(100_000));
+    for second in 1..40 {
+        let mut seen = waiting(1);
+        let ready = Phase::InService(at(second));
+        seen.instances.push(Instance {
+            launched: at(second) - Duration::from_secs(30),
+            ..instance(1, ready, 0)
+        });
+        state = decide(&policy, state, &seen, at(second)).1;
+    }
+    let (decision, _) = decide(&policy, state, &waiting(1), at(50));
+    assert!(decision.estimate.boot > Duration::from_secs(28), "{:?}", decision.estimate);
+}
+
+#[test]
 fn nobody_goes_before_less_was_needed_for_a_while_and_all_go_when_nothing_comes() {
     let policy = knowing(60);
     let mut state = State::new(&policy);
