@@ -200,6 +200,10 @@ def test_a_page_in_a_browser_cannot_launch_anything(mill):
     assert status == 403 and b"MissingAuthenticationToken" in answer
     status, _, _ = mill.request("GET", "/?" + form.decode())
     assert status == 403
+    # A picture whose URL has a name and a password in it.
+    basic = {"Authorization": "Basic YTpi"}
+    status, _, answer = mill.request("GET", "/?" + form.decode(), headers=basic)
+    assert status == 403 and b"MissingAuthenticationToken" in answer
     signed = kind | {
         "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/ec2/aws4_request, "
         "SignedHeaders=host, Signature=0"

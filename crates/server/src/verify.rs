@@ -10,6 +10,9 @@ use tidemill_wire::{Call, Fault, Protocol, fault};
 
 use crate::app::App;
 
+/// The services that run programs.
+const LAUNCHING: [&str; 2] = ["ec2", "autoscaling"];
+
 /// Finds out who signed `request`; `claimed` is who says so.
 pub(crate) fn principal(
     app: &App,
@@ -18,7 +21,7 @@ pub(crate) fn principal(
     claimed: Option<&Credential>,
 ) -> Result<Principal, Fault> {
     if !app.identity.has_credentials() {
-        if call.service.name == "ec2" && may_be_a_page(request) {
+        if LAUNCHING.contains(&call.service.name) && may_be_a_page(request) {
             let message = "sign the request, with any key: what runs programs is not for browsers";
             return Err(Fault::new(&fault::MISSING_TOKEN, message));
         }
@@ -39,10 +42,12 @@ pub(crate) fn principal(
 }
 
 /// Whether a page in a browser may have sent a request by itself, to a service on the machine of
-/// whoever looks at it: such a page can send a form, or have a picture fetched, but it cannot sign
-/// in a header without asking first, and where it sends it says where it comes from.
+/// whoever looks at it: such a page can send a form, or have a picture fetched, with a name and a
+/// password in its URL even, but it cannot sign in a header without asking first, and where it
+/// sends it says where it comes from.
 fn may_be_a_page(request: &Request<'_>) -> bool {
-    request.headers.get(AUTHORIZATION).is_none() || request.headers.get(ORIGIN).is_some()
+    let signs = request.headers.text(AUTHORIZATION).is_some_and(|it| it.starts_with("AWS4-"));
+    !signs || request.headers.get(ORIGIN).is_some()
 }
 
 /// Why nobody can be said to have signed a request.
