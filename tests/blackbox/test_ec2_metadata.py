@@ -1,7 +1,9 @@
 """The metadata service: what an instance may ask about itself."""
 
+import contextlib
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 
@@ -139,3 +141,50 @@ def test_what_is_below_a_path_is_listed(mill):
     metadata = Metadata(mill, mill.run(SCRIPT))
     for path in ("/", "/latest", "/latest/meta-data", "/latest/dynamic/"):
         assert metadata.get(path)
+
+
+def test_connections_for_metadata_are_few_and_one_instance_leaves_some_for_others(mill):
+    """Each takes a file of the service: 16 of an instance, 64 of all."""
+    mill.start()
+    instances = [mill.run(SCRIPT) for _ in range(5)]
+    *hogs, last = [Metadata(mill, instance) for instance in instances]
+    with contextlib.ExitStack() as stack:
+        open_ = [
+            stack.enter_context(connection(hog.url)) for hog in hogs for _ in range(16)
+        ]
+        # Each is answered, and rests.
+        assert all(answered(one) for one in open_)
+        with connection(last.url) as late:
+            assert not answered(late)
+        for one in open_[:30]:
+            one.close()
+        until(lambda: crowd(last, 17) == 16, "there is room again, and not for one alone")
+
+
+def connection(url):
+    host, port = url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def answered(connection):
+    """Whether a question over a connection is answered; it is closed where it is one too many."""
+    try:
+        connection.sendall(b"GET /latest/meta-data/instance-id HTTP/1.1\r\nHost: x\r\n\r\n")
+        return connection.recv(100).startswith(b"HTTP/1.1 200")
+    except ConnectionError:
+        return False
+
+
+def crowd(metadata, count):
+    """How many of so many connections at once are answered."""
+    with contextlib.ExitStack() as stack:
+        every = [stack.enter_context(connection(metadata.url)) for _ in range(count)]
+        return sum(answered(one) for one in every)
+
+
+def test_files_are_kept_for_instances_and_their_metadata(mill):
+    command = mill.command()
+    mill.command = lambda: ["sh", "-c", 'ulimit -n 1024; exec "$0" "$@"', *command]
+    mill.start()
+    # 64 for each log, 32; 64 connections, and a port for each of 100 instances.
+    assert re.search(r"most\S*[=:]\S*572", mill.log.read_text())

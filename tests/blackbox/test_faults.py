@@ -43,6 +43,47 @@ def refusing(service):
     return [key.split('"')[1] for key, value in found if key.startswith(name) and value == 1]
 
 
+CHANGES = {
+    "metrics": (
+        "cloudwatch",
+        "put_metric_data",
+        {"Namespace": "N", "MetricData": [{"MetricName": "m", "Value": 1.0}]},
+    ),
+    "fleet": (
+        "ec2",
+        "create_launch_template",
+        {"LaunchTemplateName": "t", "LaunchTemplateData": {"ImageId": "process"}},
+    ),
+}
+
+
+@pytest.mark.parametrize("log", CHANGES)
+def test_a_log_that_fails_is_told_once_and_the_queues_go_on(fresh, log):
+    service = fresh("--allow-faults").start()
+    name, change, parameters = CHANGES[log]
+    status, _, _ = service.request("POST", f"/_tidemill/faults?log={log}", b'"fail-write"')
+    assert status == 200
+    change = getattr(service.client(name), change)
+    for _ in range(5):
+        assert refused(change, **parameters)[0] == 500
+    status, word, reason = health(service)
+    assert (status, word) == (503, "failed") and "a write failed" in reason
+    assert refusing(service) == ["failed"]
+    run(service.client().create_queue, QueueName="orders")
+
+    def errors():
+        return [line for line in service.log.read_text().splitlines() if "ERROR" in line]
+
+    (error,) = until(errors, "it is told")
+    assert log in error and "a write failed" in error
+
+
+def test_a_fault_is_for_a_log_that_there_is(fresh):
+    service = fresh("--allow-faults").start()
+    for query in ("log=other", "other"):
+        assert service.request("POST", f"/_tidemill/faults?{query}", b'"fail-write"')[0] == 400
+
+
 class Ledger:
     """What was acknowledged, by clients that go on until they are refused."""
 

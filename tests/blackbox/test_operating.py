@@ -340,6 +340,17 @@ def test_the_system_clock_cannot_be_moved(fresh):
     assert service.request("POST", "/_tidemill/clock", body)[0] in (403, 409)
 
 
+def test_a_clock_is_moved_no_further_than_dates_are_written(fresh):
+    service = fresh("--clock", "manual").start()
+    for span in ("584542100years", "8000years"):
+        body = json.dumps({"advance": span}).encode()
+        status, _, answer = service.request("POST", "/_tidemill/clock", body)
+        assert status == 400 and b"9999" in answer
+    service.advance("7900years")
+    assert service.request("POST", "/_tidemill/clock", b'{"advance": "100years"}')[0] == 400
+    service.advance("1h")
+
+
 def certificate(folder):
     """A certificate for 127.0.0.1 and its key, as PEM files."""
     key = ec.generate_private_key(ec.SECP256R1())

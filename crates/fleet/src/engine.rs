@@ -20,6 +20,7 @@ pub use self::templates::{NewTemplate, NewVersion};
 use crate::driver::Driver;
 use crate::id::{InstanceId, TemplateId};
 use crate::instance::Instance;
+use crate::keeper::SOON;
 use crate::owner::Owner;
 use crate::process::{Cursor, Line, Status, Wanted};
 use crate::recipe::Tags;
@@ -211,7 +212,8 @@ impl Fleet {
         self.0.stop_all().await;
     }
 
-    /// Forgets everything, for an empty service between two tests. What ran is ended.
+    /// Forgets everything, for an empty service between two tests. What ran is ended: see
+    /// [`Fleet::until_swept`].
     ///
     /// # Errors
     /// If the journal accepts nothing more.
@@ -223,12 +225,35 @@ impl Fleet {
         }
     }
 
+    /// Waits until nothing is left of instances that were forgotten. It is the keeper who ends them:
+    /// the fleet is run meanwhile.
+    pub async fn until_swept(&self) {
+        loop {
+            let inner = Arc::clone(&self.0);
+            let left = move || {
+                let known = |id| inner.ledger.read(|state| state.instance(id).is_some());
+                inner.driver.all().into_iter().any(|id| !known(id))
+            };
+            match tokio::task::spawn_blocking(left).await {
+                Ok(true) => self.0.changed.notify_one(),
+                // Who is asked for no longer runs.
+                Ok(false) | Err(_) => return,
+            }
+            tokio::time::sleep(SOON).await;
+        }
+    }
+
     /// Makes a checkpoint, so that the next open replays nothing. Blocks.
     ///
     /// # Errors
     /// If it cannot be stored; the one before stays in force.
     pub fn checkpoint(&self) -> Result<(), CheckpointError> {
         self.0.ledger.checkpoint()
+    }
+
+    /// Why the journal accepts nothing more, if so.
+    pub fn failure(&self) -> Option<Poisoned> {
+        self.0.ledger.journal().is_poisoned().map(Poisoned)
     }
 
     /// Writes and syncs what is pending, and accepts nothing more. What runs goes on.

@@ -21,7 +21,7 @@ use crate::record::{Event, Moved};
 use crate::state::State;
 
 /// How often to look while an instance is on its way to another state.
-const SOON: Duration = Duration::from_millis(50);
+pub(crate) const SOON: Duration = Duration::from_millis(50);
 /// How often to look otherwise.
 const LATER: Duration = Duration::from_secs(1);
 /// How long to wait before starting again what did not stay.

@@ -117,6 +117,11 @@ impl IdentityStore {
         self.ledger.checkpoint()
     }
 
+    /// Why the journal accepts nothing more, if so.
+    pub fn failure(&self) -> Option<Poisoned> {
+        self.ledger.journal().is_poisoned().map(Poisoned)
+    }
+
     /// Writes and syncs what is pending, and accepts nothing more.
     ///
     /// # Errors

@@ -6,12 +6,13 @@ use tidemill_base::{Chance, Clock};
 use tidemill_fleet::Fleet;
 use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
 use tidemill_identity::IdentityStore;
-use tidemill_journal::Faults;
 use tidemill_queue::Engine;
 use tidemill_services::{CloudWatch, Ec2, Sqs};
 use tidemill_sign::KeyCache;
 
 use crate::crowd::Crowd;
+use crate::failure::Logs;
+use crate::faults::Disks;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::minutes::Minutes;
@@ -34,17 +35,16 @@ pub(crate) struct App {
     pub(crate) metadata: Arc<Metadata>,
     /// Where instances find the service, once that is known.
     pub(crate) endpoint: Arc<OnceLock<String>>,
-    pub(crate) identity: IdentityStore,
+    pub(crate) identity: Arc<IdentityStore>,
     pub(crate) keys: KeyCache,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) crowd: Crowd,
     pub(crate) budget: Budget,
     /// What goes wrong with the disk, where tests may say so.
-    pub(crate) faults: Option<Faults>,
+    pub(crate) disks: Option<Disks>,
+    /// All that has a log, where they are looked at together.
+    pub(crate) logs: Logs,
 }
-
-/// The instances, if there are any, what they may ask, and where they find the service.
-pub(crate) type Instances = (Option<Fleet>, Arc<Metadata>, Arc<OnceLock<String>>);
 
 /// How many derived signing keys are kept: one a key, day, region and service.
 const SIGNING_KEYS: usize = 1024;
@@ -54,14 +54,15 @@ impl App {
         settings: Settings,
         clock: Clock,
         chance: Chance,
-        engine: Engine,
-        identity: IdentityStore,
-        measured: tidemill_metric::Metrics,
-        (fleet, metadata, endpoint): Instances,
+        logs: Logs,
+        metadata: Arc<Metadata>,
+        endpoint: Arc<OnceLock<String>>,
     ) -> Self {
-        let crowd = Crowd::new(settings.max_connections);
+        let Logs { engine, measured, fleet, identity } = logs.clone();
+        let instances = settings.instances.as_ref().map(|instances| instances.most);
+        let crowd = Crowd::new(settings.max_connections, instances);
         let budget = Budget::new(settings.request_memory);
-        let mut metrics = Metrics::new(engine.clone(), measured.clone(), clock.clone());
+        let mut metrics = Metrics::new(logs.clone(), clock.clone());
         metrics.watch(&crowd, &budget);
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
@@ -69,7 +70,7 @@ impl App {
         let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone());
         let ec2 = Ec2::new(fleet.clone(), engine.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
-        let faults = None;
+        let disks = None;
         Self {
             settings,
             clock,
@@ -88,7 +89,8 @@ impl App {
             metrics,
             crowd,
             budget,
-            faults,
+            disks,
+            logs,
         }
     }
 

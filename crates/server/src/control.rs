@@ -4,13 +4,18 @@ use http::header::{ALLOW, HOST};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tidemill_base::Timestamp;
 use tidemill_http::{Answer, Request};
 use tracing::info;
 
 use crate::app::App;
-use crate::{faults, instances, journey, metrics, peek, verify};
+use crate::data::SHARD;
+use crate::{failure, faults, instances, journey, peek, verify};
 
 const JSON: &str = "application/json";
+
+/// As far as a clock may be moved: times have four digits for the year.
+const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// What is under `/_tidemill/`.
 const PATHS: [&str; 6] = [
@@ -35,10 +40,10 @@ pub(crate) fn looked_at(request: &Request<'_>, answer: impl FnOnce() -> Answer) 
 
 /// `GET /health`: 200 while everything is served, 503 with the reason when it is not.
 pub(crate) fn health(app: &App) -> Answer {
-    let failed = metrics::worst(app.engine.failure(), app.measured.failure());
+    let failed = app.logs.failure();
     let (status, word) = match &failed {
         None => (StatusCode::OK, "ok"),
-        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, metrics::word(failure)),
+        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, failure::word(failure)),
     };
     let health = json!({
         "status": word,
@@ -57,12 +62,15 @@ pub(crate) fn metrics(app: &App) -> Answer {
 }
 
 /// A refusal of one of our own paths.
-struct Refused(StatusCode, String);
+pub(crate) struct Refused(StatusCode, String);
 
 /// Anything under `/_tidemill/`.
 pub(crate) async fn answer(app: &App, request: &Request<'_>) -> Answer {
     match control(app, request).await {
-        Ok(value) => Answer::new(StatusCode::OK, JSON, value.to_string()),
+        Ok(value) => {
+            let body = app.budget.keep(value.to_string().into());
+            Answer::new(StatusCode::OK, JSON, body)
+        }
         Err(Refused(status, message)) => {
             let mut answer = Answer::new(status, JSON, json!({ "message": message }).to_string());
             if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -102,9 +110,9 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
     match path {
         "/_tidemill/clock" => clock(app, body).await,
         "/_tidemill/reset" => reset(app).await,
-        "/_tidemill/faults" => faults(app, body),
+        "/_tidemill/faults" => faults(app, request.query, body),
         "/_tidemill/instances" => instances::list(app, &principal, &parse(body)?).map_err(bad),
-        "/_tidemill/logs" => instances::lines(app, &principal, parse(body)?).await.map_err(bad),
+        "/_tidemill/logs" => instances::lines(app, &principal, parse(body)?).await,
         _ => {
             let asked = parse(body)?;
             peek::peek(app, &principal, &asked).map_err(bad)
@@ -112,13 +120,18 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
     }
 }
 
-fn bad(why: String) -> Refused {
-    Refused(StatusCode::BAD_REQUEST, why)
+/// The caller's mistake.
+pub(crate) fn bad(why: impl ToString) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, why.to_string())
+}
+
+/// Ours, or the disk's.
+pub(crate) fn internal(why: impl ToString) -> Refused {
+    Refused(StatusCode::INTERNAL_SERVER_ERROR, why.to_string())
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
-    serde_json::from_slice(body)
-        .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))
+    serde_json::from_slice(body).map_err(bad)
 }
 
 /// `POST /_tidemill/clock {"advance": "15m"}`: moves a manual clock.
@@ -129,22 +142,28 @@ async fn clock(app: &App, body: &[u8]) -> Result<Value, Refused> {
         advance: String,
     }
     let Move { advance } = parse(body)?;
-    let span = humantime::parse_duration(&advance)
-        .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let span = humantime::parse_duration(&advance).map_err(bad)?;
     let why = "the clock is the machine's: start the service with --clock manual";
+    if app.clock.now() + span > LATEST {
+        return Err(bad("the clock goes as far as the year 9999"));
+    }
     let now = app.clock.advance(span);
     let now = now.ok_or_else(|| Refused(StatusCode::CONFLICT, why.to_owned()))?;
     // Whoever moved the clock finds done what each minute in between brought.
-    app.minutes.catch_up().await;
+    app.minutes.caught_up().await;
     Ok(json!({ "now": now.as_millis() }))
 }
 
-/// `POST /_tidemill/faults`: a disk that fails.
-fn faults(app: &App, body: &[u8]) -> Result<Value, Refused> {
-    let Some(faults) = &app.faults else {
+/// `POST /_tidemill/faults`: a disk that fails, under the log of the queues or another one.
+fn faults(app: &App, query: Option<&str>, body: &[u8]) -> Result<Value, Refused> {
+    let Some(disks) = &app.disks else {
         let why = "start the service with --allow-faults to make its disk fail";
         return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));
     };
+    let log = query.map_or(Ok(SHARD), |query| {
+        query.strip_prefix("log=").ok_or_else(|| bad(format!("not {query}: log=NAME")))
+    })?;
+    let faults = disks.of(log).ok_or_else(|| bad(format!("there is no log {log}")))?;
     faults::plan(faults, parse(body)?);
     Ok(json!({}))
 }
@@ -155,18 +174,13 @@ async fn reset(app: &App) -> Result<Value, Refused> {
         let why = "start the service with --allow-reset to empty it";
         return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));
     }
-    app.engine
-        .clear()
-        .await
-        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    app.measured
-        .clear()
-        .await
-        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    // The programs first, and until they are gone: they would fill again what is emptied before.
     if let Some(fleet) = &app.fleet {
-        let cleared = fleet.clear().await;
-        cleared.map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        fleet.clear().await.map_err(internal)?;
+        fleet.until_swept().await;
     }
+    app.engine.clear().await.map_err(internal)?;
+    app.measured.clear().await.map_err(internal)?;
     info!("emptied by request");
     Ok(json!({}))
 }

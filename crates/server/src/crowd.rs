@@ -18,14 +18,15 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::data::JOURNALS;
+use crate::metadata;
 
 /// Connections, unless the settings say otherwise.
 const USUAL: usize = 10_000;
 /// File descriptors that are not for connections: logs with up to 64 open files each, and
 /// what the runtimes need. A log that may not open a file could not go on.
-const RESERVED: u64 = 64 * JOURNALS.len() as u64 + 32;
+const RESERVED: usize = 64 * JOURNALS.len() + 32;
 /// Connections that there are room for however few descriptors there are.
-const FEWEST: u64 = 16;
+const FEWEST: usize = 16;
 /// How many of those that are refused are told so at a time; more are closed without a word.
 const FAREWELLS: i64 = 128;
 /// How long it is waited for a refused client to take in the answer.
@@ -60,12 +61,16 @@ impl Drop for Place {
 
 impl Crowd {
     /// Raises the limit of file descriptors as far as it goes, and makes room for as many
-    /// connections as asked for, or as the descriptors allow.
-    pub(crate) fn new(asked: Option<usize>) -> Self {
+    /// connections as asked for, or as the descriptors allow. There may be as many `instances`,
+    /// each with a port that its metadata is asked at.
+    pub(crate) fn new(asked: Option<usize>, instances: Option<usize>) -> Self {
         let descriptors = raise_descriptors();
-        let spare = |descriptors: u64| descriptors.saturating_sub(RESERVED).max(FEWEST);
-        let allowed = descriptors.map_or(u64::MAX, spare);
-        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let asking = instances.map_or(0, |most| most.saturating_add(metadata::CONNECTIONS));
+        let reserved = RESERVED.saturating_add(asking);
+        let spare = |descriptors: u64| {
+            usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(reserved).max(FEWEST)
+        };
+        let allowed = descriptors.map_or(usize::MAX, spare);
         let wanted = asked.unwrap_or(USUAL);
         let most = wanted.min(allowed);
         if most < wanted {
@@ -184,7 +189,7 @@ mod tests {
 
     #[test]
     fn there_are_never_more_places_than_allowed() {
-        let crowd = Crowd::new(Some(2));
+        let crowd = Crowd::new(Some(2), None);
         let (first, second) = (crowd.admit(), crowd.admit());
         assert!(first.is_some() && second.is_some() && crowd.admit().is_none());
         drop(first);

@@ -1,31 +1,42 @@
 //! The data folder: which journal is where, opened for the service and for the commands.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tidemill_base::{ByteSize, Chance, Clock};
 use tidemill_fleet::process::ProcessDriver;
 use tidemill_fleet::{Environment, Fleet};
 use tidemill_identity::IdentityStore;
-use tidemill_journal::{Faults, FaultyDriver, FileDriver, Options};
+use tidemill_journal::{Driver, FaultyDriver, FileDriver, Options};
 use tidemill_metric::Metrics;
 use tidemill_queue::{Config, Engine};
 
+use crate::faults::Disks;
 use crate::settings::Instances;
 
 /// The journal of what belongs to the whole service: identities and settings.
-const SYSTEM: &str = "system";
+pub(crate) const SYSTEM: &str = "system";
 /// The journal of the first shard of queues.
-const SHARD: &str = "shard-0000";
+pub(crate) const SHARD: &str = "shard-0000";
 
 /// The journal of what was measured.
-const METRICS: &str = "metrics";
+pub(crate) const METRICS: &str = "metrics";
 
 /// The journal of instances and launch templates.
-const FLEET: &str = "fleet";
+pub(crate) const FLEET: &str = "fleet";
 
 /// The journals of a data folder, by what they hold.
 pub(crate) const JOURNALS: [&str; 4] = [SYSTEM, SHARD, METRICS, FLEET];
+
+/// What a journal of the folder stands on: its files, which fail as `disks` say.
+fn driver(folder: &Path, journal: &str, disks: Option<&Disks>) -> Arc<dyn Driver> {
+    let files = FileDriver::new(folder.join(journal));
+    match disks.and_then(|disks| disks.of(journal)) {
+        None => Arc::new(files),
+        Some(faults) => Arc::new(FaultyDriver::new(files, faults)),
+    }
+}
 
 /// Opens the identities that the folder holds.
 pub(crate) fn open_identity(
@@ -33,24 +44,21 @@ pub(crate) fn open_identity(
     options: Options,
     clock: &Clock,
     chance: &Chance,
+    disks: Option<&Disks>,
 ) -> anyhow::Result<IdentityStore> {
-    let driver = FileDriver::new(folder.join(SYSTEM));
+    let driver = driver(folder, SYSTEM, disks);
     IdentityStore::open(driver, options, clock.clone(), chance.clone())
         .with_context(|| format!("cannot open {}", folder.join(SYSTEM).display()))
 }
 
-/// Opens the queues that the folder holds. With `faults`, the disk does as those say.
+/// Opens the queues that the folder holds.
 pub(crate) fn open_engine(
     folder: &Path,
     config: Config,
-    faults: Option<&Faults>,
+    disks: Option<&Disks>,
 ) -> anyhow::Result<Engine> {
-    let driver = FileDriver::new(folder.join(SHARD));
-    let opened = match faults {
-        None => Engine::open(driver, config),
-        Some(faults) => Engine::open(FaultyDriver::new(driver, faults), config),
-    };
-    opened.with_context(|| format!("cannot open {}", folder.join(SHARD).display()))
+    Engine::open(driver(folder, SHARD, disks), config)
+        .with_context(|| format!("cannot open {}", folder.join(SHARD).display()))
 }
 
 /// Opens the metrics that the folder holds; they take about `limit` of memory.
@@ -59,8 +67,9 @@ pub(crate) fn open_metrics(
     options: Options,
     clock: &Clock,
     limit: ByteSize,
+    disks: Option<&Disks>,
 ) -> anyhow::Result<Metrics> {
-    let driver = FileDriver::new(folder.join(METRICS));
+    let driver = driver(folder, METRICS, disks);
     // Nothing is read back from this log but when it is opened.
     let options = Options { recent: ByteSize::kib(64), ..options };
     Metrics::open(driver, options, clock.clone(), limit)
@@ -74,12 +83,12 @@ pub(crate) fn open_fleet(
     (clock, chance): (Clock, Chance),
     instances: &Instances,
     environment: Environment,
+    disks: Option<&Disks>,
 ) -> anyhow::Result<Fleet> {
     let Instances { dir, user, as_root, most, .. } = instances;
-    let driver = ProcessDriver::open(dir, Some(user.clone()), *as_root)?;
+    let place = ProcessDriver::open(dir, Some(user.clone()), *as_root)?;
     let options = Options { recent: ByteSize::kib(64), ..options };
-    let journal = FileDriver::new(folder.join(FLEET));
-    let fleet =
-        Fleet::open(journal, options, (clock, chance), Box::new(driver), environment, *most);
+    let journal = driver(folder, FLEET, disks);
+    let fleet = Fleet::open(journal, options, (clock, chance), Box::new(place), environment, *most);
     fleet.with_context(|| format!("cannot open {}", folder.join(FLEET).display()))
 }

@@ -5,6 +5,8 @@ use tidemill_base::ByteSize;
 use tidemill_journal::{Fault, Faults, Operation};
 use tracing::warn;
 
+use crate::data::JOURNALS;
+
 /// What is to go wrong, one of these at a time.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -27,6 +29,22 @@ pub(crate) enum Asked {
     Free(#[serde(deserialize_with = "size")] ByteSize),
     /// It says again how much it has.
     FreeAsItIs,
+}
+
+/// What goes wrong, by log.
+#[derive(Clone, Debug)]
+pub(crate) struct Disks([Faults; JOURNALS.len()]);
+
+impl Disks {
+    /// Nothing yet.
+    pub(crate) fn sound() -> Self {
+        Self(JOURNALS.map(|_| Faults::none()))
+    }
+
+    /// What goes wrong under the log of that name, if there is one.
+    pub(crate) fn of(&self, log: &str) -> Option<&Faults> {
+        JOURNALS.iter().position(|name| *name == log).map(|index| &self.0[index])
+    }
 }
 
 /// Has it go wrong.

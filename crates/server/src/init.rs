@@ -9,7 +9,7 @@ use crate::data;
 
 pub(crate) fn run(init: &Init) -> anyhow::Result<()> {
     let (clock, chance) = (Clock::system(), Chance::system());
-    let store = data::open_identity(&init.data_dir, Options::default(), &clock, &chance)?;
+    let store = data::open_identity(&init.data_dir, Options::default(), &clock, &chance, None)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let key =
         runtime.block_on(store.create_root_key(init.account)).context("cannot keep the key")?;

@@ -17,6 +17,7 @@ use tidemill_fleet::{Environment, Fleet, Instance, InstanceId, Owner};
 use tidemill_services::Principal;
 
 use crate::app::App;
+use crate::control::{Refused, bad, internal};
 use crate::metadata::{ENDPOINT, Metadata};
 
 /// Most lines of one answer.
@@ -84,14 +85,15 @@ fn told(fleet: &Fleet, instance: &Instance) -> Value {
     })
 }
 
-/// What an instance printed; an error is a sentence for a person.
+/// What an instance printed.
 pub(crate) async fn lines(
     app: &App,
     principal: &Principal,
     asked: AskedLines,
-) -> Result<Value, String> {
-    let (fleet, owner) = (fleet(app)?.clone(), owner(principal, asked.region.as_deref())?);
-    let (id, last) = find(&fleet, &owner, &asked.instance)?;
+) -> Result<Value, Refused> {
+    let fleet = fleet(app).map_err(bad)?.clone();
+    let owner = owner(principal, asked.region.as_deref()).map_err(bad)?;
+    let (id, last) = find(&fleet, &owner, &asked.instance).map_err(bad)?;
     let (file, offset) = asked.after.unwrap_or_default();
     let wanted = Wanted {
         since: asked.since.map(Timestamp::from_millis),
@@ -107,8 +109,8 @@ pub(crate) async fn lines(
         };
         read.map(|(lines, next)| (lines, next, end))
     };
-    let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
-    let (lines, next, end) = read.map_err(|error| error.to_string())?;
+    let read = tokio::task::spawn_blocking(read).await.map_err(internal)?;
+    let (lines, next, end) = read.map_err(internal)?;
     let told = |line: &Line| {
         json!({
             "At": line.at.as_millis(),

@@ -153,13 +153,13 @@ pub(crate) fn refusal(app: &App, untaken: Untaken) -> Fault {
 fn report(app: &App, fault: &Fault, call: Option<&Call>, id: &str) {
     let operation = call.map_or("none", |call| call.operation.name);
     let (code, message) = (fault.error.name, &*fault.message);
-    // What is wrong with the disk is told once, and that memory is short now and then: a line a
+    // What is wrong with a disk is told once, and that memory is short now and then: a line a
     // request would only make it worse.
-    let is_told = match fault.error.status {
+    let is_told = || match fault.error.status {
         StatusCode::SERVICE_UNAVAILABLE => true,
-        _ => matches!(app.engine.failure(), Some(Failure::Poisoned(_))),
+        _ => matches!(app.logs.failure(), Some(Failure::Poisoned(_))),
     };
-    if fault.error.sender || is_told {
+    if fault.error.sender || is_told() {
         debug!(request = id, operation, code, message, "refused");
     } else {
         error!(request = id, operation, code, message, "failed");

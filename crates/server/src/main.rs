@@ -11,6 +11,7 @@ mod client;
 mod control;
 mod crowd;
 mod data;
+mod failure;
 mod faults;
 mod host;
 mod init;

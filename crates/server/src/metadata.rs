@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tidemill_base::{Chance, Clock};
 use tidemill_fleet::{Fleet, Instance, InstanceId, Phase};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::warn;
 
@@ -25,6 +25,8 @@ use self::door::Keeper;
 /// The variable that SDKs look for the service in.
 pub(crate) const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
+/// Most connections at once, of all instances: each takes a file of the service.
+pub(crate) const CONNECTIONS: usize = 64;
 /// How often to look whose ports are needed no more.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,8 @@ pub(crate) struct Metadata {
     clock: Clock,
     chance: Chance,
     ports: Mutex<Ports>,
+    /// One for each connection that there may still be.
+    places: Arc<Semaphore>,
     /// Told when a port is to be listened on.
     changed: Notify,
 }
@@ -47,7 +51,8 @@ struct Ports {
 impl Metadata {
     pub(crate) fn new(clock: Clock, chance: Chance) -> Self {
         let (ports, changed) = (Mutex::default(), Notify::new());
-        Self { clock, chance, ports, changed }
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        Self { clock, chance, ports, places, changed }
     }
 
     /// Where an instance asks: its port, which it is given now if it has none.
@@ -101,8 +106,9 @@ impl Metadata {
             let fresh = std::mem::take(&mut self.ports().fresh);
             for (id, listener) in fresh {
                 let (clock, chance) = (self.clock.clone(), self.chance.clone());
-                let keeper = Keeper::new(id, fleet.clone(), clock, chance);
-                handles.insert(id, listening.spawn(Arc::new(keeper).listen(listener)));
+                let keeper = Arc::new(Keeper::new(id, fleet.clone(), clock, chance));
+                let places = Arc::clone(&self.places);
+                handles.insert(id, listening.spawn(keeper.listen(listener, places)));
             }
             let asking: HashSet<InstanceId> = fleet.look(|state| {
                 state.instances().filter(|it| asks(it)).map(|instance| instance.id).collect()

@@ -18,11 +18,11 @@ use prometheus_client::registry::{Registry, Unit};
 use tidemill_api::SERVICES;
 use tidemill_base::Clock;
 use tidemill_http::Budget;
-use tidemill_journal::Poisoned;
-use tidemill_queue::{DiskMetrics, Engine, Failure, QueueMetrics};
+use tidemill_queue::{DiskMetrics, Failure, QueueMetrics};
 use tidemill_wire::{Call, Service};
 
 use crate::crowd::Crowd;
+use crate::failure::{Logs, word};
 
 /// What a request that was answered as asked counts as; any other as its error's name.
 pub(crate) const OK: &str = "ok";
@@ -65,7 +65,7 @@ fn durations() -> Histogram {
 }
 
 impl Metrics {
-    pub(crate) fn new(engine: Engine, measured: tidemill_metric::Metrics, clock: Clock) -> Self {
+    pub(crate) fn new(logs: Logs, clock: Clock) -> Self {
         let mut registry = Registry::with_prefix("tidemill");
         let requests = Family::default();
         let durations = Family::new_with_constructor(durations as fn() -> Histogram);
@@ -80,7 +80,7 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
-        registry.register_collector(Box::new(Engines { engine, measured, clock }));
+        registry.register_collector(Box::new(Engines { logs, clock }));
         let cells = |service: &&'static Service| {
             (*service, service.operations.iter().map(|_| OnceLock::new()).collect())
         };
@@ -147,10 +147,9 @@ impl Collector for Memory {
     }
 }
 
-/// Asks the engine when it is asked itself: nothing is counted twice, nothing kept up to date.
+/// Asks the engines when it is asked itself: nothing is counted twice, nothing kept up to date.
 struct Engines {
-    engine: Engine,
-    measured: tidemill_metric::Metrics,
+    logs: Logs,
     clock: Clock,
 }
 
@@ -163,7 +162,7 @@ impl fmt::Debug for Engines {
 impl Collector for Engines {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let metrics = self.engine.metrics();
+        let metrics = self.logs.engine.metrics();
         let queues = &metrics.queues;
         messages(&mut encoder, queues)?;
         let now = self.clock.now();
@@ -199,9 +198,8 @@ impl Collector for Engines {
             gauges(&mut encoder, queues, name, help, value)?;
         }
         counters(&mut encoder, queues)?;
-        let failure = worst(metrics.disk.failure.clone(), self.measured.failure());
-        disk(&mut encoder, &metrics.disk, failure.as_ref())?;
-        measured(&mut encoder, &self.measured.stored())?;
+        disk(&mut encoder, &metrics.disk, self.logs.failure().as_ref())?;
+        measured(&mut encoder, &self.logs.measured.stored())?;
         journal(&mut encoder, &metrics)
     }
 }
@@ -279,24 +277,6 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, queues: &[QueueMetrics]) -> fmt
         }
     }
     Ok(())
-}
-
-/// What is wrong with the disk for the queues, or else for what was measured, which have a log
-/// each. A log that failed is told first: it does not come back by itself.
-pub(crate) fn worst(queues: Option<Failure>, measured: Option<Poisoned>) -> Option<Failure> {
-    match queues {
-        Some(failed @ Failure::Poisoned(_)) => Some(failed),
-        passing => measured.map(Failure::Poisoned).or(passing),
-    }
-}
-
-/// What is wrong with the disk, in a word.
-pub(crate) fn word(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Poisoned(_) | Failure::Checkpoint(_) => "failed",
-        Failure::Stalled { .. } => "stalled",
-        Failure::Full { .. } => "full",
-    }
 }
 
 /// Whether changes are refused and why, and what the disk has left.

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
 use tidemill_base::{Chance, Clock, Timestamp};
-use tidemill_journal::{Faults, Options};
+use tidemill_fleet::Fleet;
+use tidemill_journal::Options;
 use tidemill_queue::Config;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +15,8 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::app::App;
+use crate::failure::Logs;
+use crate::faults::Disks;
 use crate::metadata::Metadata;
 use crate::settings::{ClockKind, Settings};
 use crate::workers::Workers;
@@ -59,21 +62,24 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     });
     let minutes = tokio::spawn({
         let door = Arc::clone(&door);
-        async move { door.handler.minutes.run().await }
+        async move {
+            let app = &door.handler;
+            tokio::join!(app.minutes.run(), app.logs.tell());
+        }
     });
     let stop = until_told(timer, minutes, keeper);
     let mut failed = None;
-    let stop = async { failed = stop.await.err() };
-    listen::serve(Arc::clone(&door), &workers, listener, tls, stop).await;
-    app.engine.shut_down().await.context("the last checkpoint")?;
-    if let Some(fleet) = &app.fleet {
-        if settings.instances.as_ref().is_some_and(|instances| instances.stop) {
+    let stop = async {
+        failed = stop.await.err();
+        // While they are answered: who is asked to stop still wants to delete what it has done.
+        if let Some(fleet) = &app.fleet
+            && settings.instances.as_ref().is_some_and(|instances| instances.stop)
+        {
             fleet.stop_all().await;
         }
-        fleet.close().context("closing the instances' journal")?;
-    }
-    app.measured.close().context("closing the metrics' journal")?;
-    app.identity.close().context("closing the identities' journal")?;
+    };
+    listen::serve(Arc::clone(&door), &workers, listener, tls, stop).await;
+    close(app).await?;
     match failed {
         None => {
             info!("stopped");
@@ -81,6 +87,16 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         }
         Some(failure) => Err(failure),
     }
+}
+
+/// Closes every log, whatever becomes of the others; tells of the first that was not.
+async fn close(app: &App) -> anyhow::Result<()> {
+    let queues = app.engine.shut_down().await.context("the last checkpoint");
+    let fleet = app.fleet.as_ref().map_or(Ok(()), Fleet::close);
+    let fleet = fleet.context("closing the instances' journal");
+    let measured = app.measured.close().context("closing the metrics' journal");
+    let identity = app.identity.close().context("closing the identities' journal");
+    queues.and(fleet).and(measured).and(identity)
 }
 
 fn open(settings: Settings) -> anyhow::Result<App> {
@@ -93,7 +109,9 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     let options =
         Options { sync: settings.sync, recent: settings.recent_bodies, ..Options::default() };
     let folder = &settings.data_dir;
-    let identity = data::open_identity(folder, options.clone(), &clock, &chance)?;
+    let disks = settings.allow_faults.then(Disks::sound);
+    let disks = disks.as_ref();
+    let identity = data::open_identity(folder, options.clone(), &clock, &chance, disks)?;
     if !settings.listen.ip().is_loopback() && !identity.has_credentials() {
         bail!(
             "listening on {} needs credentials, and there are none: make a root key with\n\n    \
@@ -103,8 +121,8 @@ fn open(settings: Settings) -> anyhow::Result<App> {
         );
     }
     let started = clock.monotonic();
-    let measured = data::open_metrics(folder, options.clone(), &clock, settings.metrics_memory)?;
-    let faults = settings.allow_faults.then(Faults::none);
+    let limit = settings.metrics_memory;
+    let measured = data::open_metrics(folder, options.clone(), &clock, limit, disks)?;
     let fleet_options = options.clone();
     let config = Config {
         journal: options,
@@ -113,7 +131,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
         reserve: settings.disk_reserve,
         patience: settings.disk_patience,
     };
-    let engine = data::open_engine(folder, config, faults.as_ref())?;
+    let engine = data::open_engine(folder, config, disks)?;
     let endpoint = Arc::new(OnceLock::new());
     let metadata = Arc::new(Metadata::new(clock.clone(), chance.clone()));
     let open = !identity.has_credentials();
@@ -126,11 +144,13 @@ fn open(settings: Settings) -> anyhow::Result<App> {
             (clock.clone(), chance.clone()),
             instances,
             environment,
+            disks,
         )
     });
-    let fleet = (fleet.transpose()?, metadata, endpoint);
+    let logs = Logs { engine, measured, fleet: fleet.transpose()?, identity: Arc::new(identity) };
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
-    Ok(App { faults, ..App::new(settings, clock, chance, engine, identity, measured, fleet) })
+    let disks = disks.cloned();
+    Ok(App { disks, ..App::new(settings, clock, chance, logs, metadata, endpoint) })
 }
 
 /// Waits for the signal to stop. A background task that ends by itself stops the service too,

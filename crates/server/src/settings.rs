@@ -101,7 +101,7 @@ pub(crate) struct Given {
     pub(crate) request_memory: Option<ByteSize>,
 
     /// Most connections at once; one more is answered 503 and closed [default: 10000];
-    /// at most the limit of open files less 288, which the data needs
+    /// at most the limit of open files less those that the data and the instances need
     #[arg(long, value_name = "N", env = "TIDEMILL_MAX_CONNECTIONS")]
     pub(crate) max_connections: Option<usize>,
 

@@ -135,6 +135,19 @@ async fn what_runs_and_nobody_knows_is_ended() {
 }
 
 #[tokio::test]
+async fn what_is_forgotten_is_gone_once_it_was_waited_for() {
+    let mut bench = Bench::new();
+    bench.launch(3).await;
+    bench.settle().await;
+    let fleet = bench.fleet.clone();
+    let keeper = tokio::spawn(async move { fleet.run().await });
+    bench.fleet.clear().await.unwrap();
+    bench.fleet.until_swept().await;
+    assert_eq!(bench.driver.all(), []);
+    keeper.abort();
+}
+
+#[tokio::test]
 async fn terminated_instances_do_not_count_and_others_do() {
     let mut bench = Bench::new();
     let ids = bench.launch(5).await;

@@ -23,8 +23,8 @@ const TEXT: &str = "text/plain";
 const LONGEST: u64 = 21_600;
 /// Most tokens at once; beyond, the one that ends first is forgotten.
 const TOKENS: usize = 1000;
-/// Most connections at once: an instance asks for itself alone.
-const CONNECTIONS: usize = 64;
+/// Most connections at once of one instance: it asks for itself alone, and leaves some for others.
+const CONNECTIONS: usize = 16;
 /// How long to rest when no connection can be taken.
 const BREATHER: Duration = Duration::from_millis(50);
 
@@ -43,8 +43,8 @@ impl Keeper {
         Self { id, fleet, clock, chance, tokens: Mutex::default() }
     }
 
-    /// Answers who comes to the port, until this is dropped.
-    pub(super) async fn listen(self: Arc<Self>, listener: TcpListener) {
+    /// Answers who comes to the port, as long as there are `places`, until this is dropped.
+    pub(super) async fn listen(self: Arc<Self>, listener: TcpListener, places: Arc<Semaphore>) {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
         let limits = Limits {
             head: ByteSize::kib(16),
@@ -55,16 +55,18 @@ impl Keeper {
         };
         let (budget, clock) = (Budget::new(ByteSize::mib(4)), self.clock.clone());
         let door = Arc::new(Door { handler: Asked(self), limits, budget, clock });
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
         // Connections end when this does: the other end of it goes with them.
         let (_going, stop) = watch::channel(false);
         let mut connections = tokio::task::JoinSet::new();
         loop {
-            while connections.try_join_next().is_some() {}
             let Ok((stream, _)) = listener.accept().await else {
                 sleep(BREATHER).await;
                 continue;
             };
+            while connections.try_join_next().is_some() {}
+            if connections.len() >= CONNECTIONS {
+                continue;
+            }
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
             let (door, stop) = (Arc::clone(&door), stop.clone());
             connections.spawn(async move {
