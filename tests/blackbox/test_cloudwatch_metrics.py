@@ -553,6 +553,32 @@ def test_expressions_are_worked_out_over_metrics_and_other_expressions(
     assert {one["StatusCode"] for one in told} == {"Complete"}
 
 
+def test_expressions_do_not_speak_of_more_than_may_be_held_for_them(shared, plain, namespace):
+    at = now(shared)
+    for first in range(0, 4500, 900):
+        data = [
+            {"MetricName": "m", "Value": 1, "Timestamp": at - timedelta(minutes=minutes)}
+            for minutes in range(first, first + 900)
+        ]
+        plain.put_metric_data(Namespace=namespace, MetricData=data)
+    query = stat_of("q", namespace, "Sum") | {"ReturnData": False}
+    queries = [query | {"Id": f"q{number}"} for number in range(499)]
+    queries.append({"Id": "e", "Expression": "SUM(METRICS())"})
+    code, message = refusal(
+        plain.get_metric_data,
+        MetricDataQueries=queries,
+        StartTime=at - timedelta(days=4),
+        EndTime=at + timedelta(minutes=1),
+    )
+    assert code == "ValidationError" and "2000000 datapoints" in message
+    # Nor do they make more of little.
+    span = {"StartTime": datetime(1970, 1, 1, tzinfo=timezone.utc), "EndTime": at}
+    for expression in ("TIME_SERIES(1)", "FILL(q, 0)"):
+        queries = [query, {"Id": "e", "Expression": expression}]
+        code, message = refusal(plain.get_metric_data, MetricDataQueries=queries, **span)
+        assert code == "ValidationError" and "too many datapoints" in message
+
+
 def test_accounts_and_regions_have_metrics_of_their_own(shared, namespace):
     clients = [
         shared.client("cloudwatch", key="111122223333"),

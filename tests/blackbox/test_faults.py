@@ -78,6 +78,24 @@ def test_a_log_that_fails_is_told_once_and_the_queues_go_on(fresh, log):
     assert log in error and "a write failed" in error
 
 
+def test_a_sync_of_the_metrics_log_that_hangs_is_seen_and_others_do_not_wait_for_it(fresh):
+    service = fresh("--allow-faults", "--disk-patience", "200ms").start()
+    name, change, parameters = CHANGES["metrics"]
+    put = lambda: getattr(service.client(name), change)(**parameters)
+    break_disk = lambda how: service.request("POST", "/_tidemill/faults?log=metrics", how)[0]
+    assert break_disk(b'"stall-sync"') == 200
+    waiting = threading.Thread(target=put)
+    waiting.start()
+    until(lambda: health(service)[:2] == (503, "stalled"), "it is seen that the disk hangs")
+    assert refusing(service) == ["stalled"]
+    assert refused(put) == (503, "ServiceUnavailable")
+    assert break_disk(b'"resume"') == 200
+    waiting.join(60)
+    assert not waiting.is_alive()
+    until(lambda: health(service)[:2] == (200, "ok"), "all is well again")
+    put()
+
+
 def test_a_fault_is_for_a_log_that_there_is(fresh):
     service = fresh("--allow-faults").start()
     for query in ("log=other", "other"):

@@ -176,6 +176,11 @@ impl Alarms {
         self.forget(at);
     }
 
+    /// Whether there is history that is too old at `now`.
+    pub(crate) fn is_stale(&self, now: Timestamp) -> bool {
+        self.history.front().is_some_and(|item| item.at + HISTORY < now)
+    }
+
     /// Forgets history that is too old at `now`, or too much.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         while self.history.len() > ITEMS {

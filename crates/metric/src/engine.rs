@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tidemill_base::{AccountId, ByteSize, Clock, Region, Timestamp};
 use tidemill_journal::{
-    CheckpointError, Driver, Event as Recovered, Journal, OpenError, Options, Poisoned, Position,
+    CheckpointError, Driver, Effort, Event as Recovered, Journal, OpenError, Options, Poisoned, Position,
     Unreadable,
 };
 
@@ -323,6 +323,13 @@ impl Metrics {
         self.0.journal.is_poisoned().map(Poisoned)
     }
 
+    /// What the journal has been at for longest and has not done yet, and for how long.
+    pub fn under_way(&self) -> Option<(Effort, Duration)> {
+        let efforts = [Effort::Write, Effort::Sync].into_iter();
+        let lasting = |effort| Some((effort, self.0.journal.under_way(effort)?));
+        efforts.filter_map(lasting).max_by_key(|(_, lasts)| *lasts)
+    }
+
     /// Writes and syncs what is pending, and accepts nothing more.
     ///
     /// # Errors
@@ -364,7 +371,8 @@ impl Inner {
         checkpoint.aged = now;
         let end = {
             let mut shown = self.shown();
-            if shown.state.is_empty() || shown.is_aging() {
+            let nothing = shown.state.is_empty() && !shown.state.alarms().is_stale(now);
+            if nothing || shown.is_aging() {
                 return Ok(());
             }
             let retention = self.relaxed(&shown.state);

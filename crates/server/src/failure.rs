@@ -27,13 +27,16 @@ pub(crate) struct Logs {
 
 impl Logs {
     /// What is wrong, if anything. A log that failed is told first: it does not come back by
-    /// itself. What only passes is the queues' to tell, who look at the disk for all.
+    /// itself. The queues look at the disk's room for all.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match self.engine.failure() {
             Some(failed @ Failure::Poisoned(_)) => Some(failed),
             passing => {
                 let failed = self.others().into_iter().find_map(|(_, failed)| failed);
-                failed.map(Failure::Poisoned).or(passing)
+                failed.map(Failure::Poisoned).or(passing).or_else(|| {
+                    let (effort, lasts) = self.measured.under_way()?;
+                    self.engine.hangs(effort, lasts)
+                })
             }
         }
     }

@@ -51,6 +51,12 @@ impl Engine {
     pub fn failure(&self) -> Option<Failure> {
         self.0.failure()
     }
+
+    /// What is to be said where another log of the same disk has been at a write or a sync for so
+    /// long: that it hangs, if that is longer than it may take.
+    pub fn hangs(&self, effort: Effort, lasts: Duration) -> Option<Failure> {
+        self.0.hangs(effort, lasts)
+    }
 }
 
 impl Disk {

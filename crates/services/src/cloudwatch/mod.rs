@@ -114,6 +114,11 @@ impl CloudWatch {
 
     /// Refuses a change that the disk may not keep.
     fn may_change(&self) -> Result<(), Fault> {
-        self.queues.failure().map_or(Ok(()), |failure| Err(fault::of_disk(&failure)))
+        let hangs = || {
+            let (effort, lasts) = self.metrics.under_way()?;
+            self.queues.hangs(effort, lasts)
+        };
+        let failure = self.queues.failure().or_else(hangs);
+        failure.map_or(Ok(()), |failure| Err(fault::of_disk(&failure)))
     }
 }
