@@ -52,7 +52,7 @@ CHANGES = {
     "fleet": (
         "ec2",
         "create_launch_template",
-        {"LaunchTemplateName": "t", "LaunchTemplateData": {"ImageId": "process"}},
+        {"LaunchTemplateName": "worker", "LaunchTemplateData": {"ImageId": "process"}},
     ),
 }
 
@@ -69,7 +69,7 @@ def test_a_log_that_fails_is_told_once_and_the_queues_go_on(fresh, log):
     status, word, reason = health(service)
     assert (status, word) == (503, "failed") and "a write failed" in reason
     assert refusing(service) == ["failed"]
-    run(service.client().create_queue, QueueName="orders")
+    service.client().create_queue(QueueName="orders")
 
     def errors():
         return [line for line in service.log.read_text().splitlines() if "ERROR" in line]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tidemill_base::{AccountId, ByteSize, Clock, Region, Timestamp};
 use tidemill_journal::{
-    CheckpointError, Driver, Effort, Event as Recovered, Journal, OpenError, Options, Poisoned, Position,
-    Unreadable,
+    CheckpointError, Driver, Effort, Event as Recovered, Journal, OpenError, Options, Poisoned,
+    Position, Unreadable,
 };
 
 use crate::alarm::{AlarmKey, AlarmSettings, Reason, Tags};

@@ -121,11 +121,13 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
 }
 
 /// The caller's mistake.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn bad(why: impl ToString) -> Refused {
     Refused(StatusCode::BAD_REQUEST, why.to_string())
 }
 
 /// Ours, or the disk's.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn internal(why: impl ToString) -> Refused {
     Refused(StatusCode::INTERNAL_SERVER_ERROR, why.to_string())
 }
