@@ -225,8 +225,8 @@ impl Fleet {
         }
     }
 
-    /// Waits until nothing is left of instances that were forgotten. It is the keeper who ends them:
-    /// the fleet is run meanwhile.
+    /// Waits until nothing is left of instances that were forgotten. It is the keeper who ends
+    /// them: the fleet is run meanwhile.
     pub async fn until_swept(&self) {
         loop {
             let inner = Arc::clone(&self.0);
