@@ -93,7 +93,13 @@ impl Journal {
     /// Waits until the log is durable up to `upto`: it survives the machine. Many wait for one
     /// sync. Asks for that sync at once, polled or not.
     pub fn durable_at(&self, upto: Position) -> Durable {
-        self.0.writer.durable_at(upto)
+        self.durable_for(upto, 1)
+    }
+
+    /// As [`Journal::durable_at`], for one that waits for `many` at once: how many wait is what
+    /// tells whether a sync is worth its while.
+    pub fn durable_for(&self, upto: Position, many: usize) -> Durable {
+        self.0.writer.durable_for(upto, many)
     }
 
     /// As [`Journal::durable_at`], but blocks the thread.

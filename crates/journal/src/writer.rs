@@ -211,15 +211,15 @@ impl Writer {
             }
             return Ok(());
         }
-        self.durable_at(upto).wait()
+        self.durable_for(upto, 1).wait()
     }
 
-    pub(crate) fn durable_at(&self, upto: Position) -> Durable {
+    pub(crate) fn durable_for(&self, upto: Position, many: usize) -> Durable {
         let upto_bytes = upto.as_u64();
         if self.watermark.durable() < upto_bytes {
             let mut shared = self.shared();
             shared.wanted = shared.wanted.max(upto_bytes);
-            shared.waiting += 1;
+            shared.waiting += many;
             let enough = match shared.rest {
                 Rest::No => false,
                 Rest::Gathers(number) => shared.waiting >= number,

@@ -36,6 +36,7 @@ use disk::Disk;
 pub use disk::DiskMetrics;
 use housekeeping::House;
 pub use look::{Description, Metrics, QueueMetrics};
+pub use messages::SentEach;
 use shard::Shard;
 
 /// What an engine is opened with.

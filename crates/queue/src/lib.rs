@@ -35,7 +35,7 @@ mod waiters;
 
 pub use codec::Unreadable;
 pub use commands::Created;
-pub use engine::{Config, Description, DiskMetrics, Engine, Metrics, QueueMetrics};
+pub use engine::{Config, Description, DiskMetrics, Engine, Metrics, QueueMetrics, SentEach};
 pub use holder::Holder;
 pub use key::{QueueId, QueueKey, Sequence, ShardId};
 pub use message::{
@@ -51,3 +51,4 @@ pub use refusal::{
 };
 pub use settings::{Discipline, Scope, SettingName, Settings, SettingsChange, Tags};
 pub use stock::Counts;
+pub use tidemill_journal::Position;

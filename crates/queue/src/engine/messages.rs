@@ -1,23 +1,41 @@
 //! Messages: sent, deleted, hidden for longer.
 
+use std::iter::once;
 use std::time::Duration;
 
 use tidemill_base::MessageId;
+use tidemill_journal::Position;
 
-use super::Engine;
+use super::shard::{Committed, Shard};
+use super::{Engine, Inner};
 use crate::commands::{ChangeVisibility, Delete, Send, Sending};
 use crate::content::Packed;
 use crate::deduplication::Marks;
-use crate::key::QueueId;
+use crate::key::{QueueId, QueueNumber};
 use crate::machine::Few;
 use crate::message::{NewMessage, Sent};
 use crate::receipt::Receipt;
 use crate::refusal::{Error, Refusal};
 
+/// Messages ready to be sent, all of them to one queue.
+struct Letters {
+    messages: Few<Sending>,
+    contents: Few<Packed>,
+}
+
+/// What became of messages that were sent together, each for itself.
+#[derive(Debug)]
+pub struct SentEach {
+    /// What is to be told of each, in their order, once the log is durable.
+    pub outcomes: Vec<Result<Sent, Error>>,
+    /// Up to where: see [`Engine::durable`].
+    pub upto: Position,
+}
+
 impl Engine {
     /// Sends a message. It is durable when this returns.
     pub async fn send(&self, id: QueueId, message: NewMessage) -> Result<Sent, Error> {
-        let mut sent = self.send_all(id, std::iter::once(message)).await?;
+        let mut sent = self.send_all(id, once(message)).await?;
         Ok(sent.pop().expect("a message that was sent has an answer"))
     }
 
@@ -32,6 +50,39 @@ impl Engine {
         Ok(self.send_all(id, messages.into_iter()).await?.into_vec())
     }
 
+    /// Sends messages to whatever queues, each for itself, with one turn of the lock and one sync
+    /// for all of them. None is durable, and none may be told of, before what is returned is.
+    pub fn send_each(
+        &self,
+        messages: impl ExactSizeIterator<Item = (QueueId, NewMessage)>,
+    ) -> SentEach {
+        let mut outcomes = Vec::with_capacity(messages.len());
+        if let Err(failure) = self.0.may_grow() {
+            outcomes.extend(messages.map(|_| Err(failure.clone().into())));
+            return SentEach { outcomes, upto: Position::ZERO };
+        }
+        let pack = |(id, message)| {
+            let letters = self.0.number(id).map(|queue| (queue, self.0.pack(once(message))));
+            letters.map_err(Error::from)
+        };
+        let packed: Vec<Result<(QueueNumber, Letters), Error>> = messages.map(pack).collect();
+        let mut upto = Position::ZERO;
+        let mut shard = self.0.lock();
+        for one in packed {
+            let sent = one.and_then(|(queue, letters)| self.0.post(&mut shard, queue, letters));
+            outcomes.push(sent.map(|Committed { reply, upto: until }| {
+                upto = upto.max(until);
+                *reply.first().expect("a message that was sent has an answer")
+            }));
+        }
+        SentEach { outcomes, upto }
+    }
+
+    /// Waits until the log is durable up to where [`Engine::send_each`] said, for so `many` at once.
+    pub async fn durable(&self, upto: Position, many: usize) -> Result<(), Error> {
+        Ok(self.0.journal.durable_for(upto, many).await?)
+    }
+
     async fn send_all(
         &self,
         id: QueueId,
@@ -39,32 +90,8 @@ impl Engine {
     ) -> Result<Few<Sent>, Error> {
         self.0.may_grow()?;
         let queue = self.0.number(id)?;
-        let mut contents: Few<Packed> = Few::with_capacity(messages.len());
-        let mut new = Few::with_capacity(messages.len());
-        for NewMessage { content, delay } in messages {
-            let id = MessageId::random(&self.0.chance);
-            let group = content.group.as_deref().map(Into::into);
-            new.push(Sending { id, delay, group, marks: Marks::of(&content) });
-            contents.push(Packed::new(id, content));
-        }
-        let sent = {
-            let mut shard = self.0.lock();
-            let send = Send { queue, messages: new };
-            let sent = self.0.commit(&mut shard, &send, &contents)?;
-            if let Ok(queue) = shard.machine.queue_mut(queue) {
-                let tally = &mut queue.memory.tally;
-                for (content, sent) in contents.iter().zip(&sent.reply) {
-                    if sent.duplicate {
-                        tally.deduplicated += 1;
-                    } else {
-                        tally.sent += 1;
-                        tally.sent_bytes += count(content.body().len());
-                    }
-                }
-            }
-            self.0.watch(&mut shard, queue);
-            sent
-        };
+        let letters = self.0.pack(messages);
+        let sent = self.0.post(&mut self.0.lock(), queue, letters)?;
         self.0.journal.durable_at(sent.upto).await?;
         Ok(sent.reply)
     }
@@ -114,6 +141,46 @@ impl Engine {
         };
         self.0.journal.durable_at(committed.upto).await?;
         Ok(committed.reply)
+    }
+}
+
+impl Inner {
+    /// Gives messages their ids, and packs them as they are written.
+    fn pack(&self, messages: impl ExactSizeIterator<Item = NewMessage>) -> Letters {
+        let mut letters = Letters {
+            messages: Few::with_capacity(messages.len()),
+            contents: Few::with_capacity(messages.len()),
+        };
+        for NewMessage { content, delay } in messages {
+            let id = MessageId::random(&self.chance);
+            let group = content.group.as_deref().map(Into::into);
+            letters.messages.push(Sending { id, delay, group, marks: Marks::of(&content) });
+            letters.contents.push(Packed::new(id, content));
+        }
+        letters
+    }
+
+    /// Sends what was packed, all of it or nothing.
+    fn post(
+        &self,
+        shard: &mut Shard,
+        queue: QueueNumber,
+        Letters { messages, contents }: Letters,
+    ) -> Result<Committed<Few<Sent>>, Error> {
+        let sent = self.commit(shard, &Send { queue, messages }, &contents)?;
+        if let Ok(queue) = shard.machine.queue_mut(queue) {
+            let tally = &mut queue.memory.tally;
+            for (content, sent) in contents.iter().zip(&sent.reply) {
+                if sent.duplicate {
+                    tally.deduplicated += 1;
+                } else {
+                    tally.sent += 1;
+                    tally.sent_bytes += count(content.body().len());
+                }
+            }
+        }
+        self.watch(shard, queue);
+        Ok(sent)
     }
 }
 

@@ -3,7 +3,6 @@
 //! The algorithm over attributes is the one that the SQS developer guide documents: sorted by
 //! name, each with its type and value, every part behind its length.
 
-mod desk;
 mod lanes;
 
 use bytes::Bytes;
@@ -18,11 +17,9 @@ pub(crate) struct Digested {
 }
 
 impl Digested {
-    /// Digests a body, together with those of other requests of this thread.
-    pub(crate) async fn one(body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        let md5 = desk::digest(&body).await;
-        Self { body, md5 }
+    /// A body that is digested later, together with others.
+    pub(crate) fn later(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), md5: Digest::default() }
     }
 
     /// Digests bodies together.

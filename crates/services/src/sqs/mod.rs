@@ -36,6 +36,7 @@ mod set_queue_attributes;
 mod start_message_move_task;
 mod tags;
 mod task_handle;
+mod together;
 
 use std::sync::Arc;
 

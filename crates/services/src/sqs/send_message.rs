@@ -5,17 +5,50 @@ use tidemill_api::sqs::{
     SendMessageBatchRequestEntry, SendMessageBatchResult, SendMessageBatchResultEntry,
     SendMessageRequest, SendMessageResult, errors,
 };
-use tidemill_queue::{Attribute, AttributeValue, Digest, Discipline, NewMessage, Sent, Settings};
+use tidemill_queue::{
+    Attribute, AttributeValue, Digest, Discipline, Engine, Error, NewMessage, Position, QueueId,
+    Sent, SentEach, Settings,
+};
 use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
 
 use super::digest::{self, Digested};
 use super::message::{self, Given, Place};
+use super::together::{Desk, Errands, together};
 use super::{Sqs, batch, fault, sequence_number};
 
 /// The one system attribute that a sender may give.
 const TRACE_HEADER: &str = "AWSTraceHeader";
+
+thread_local! {
+    static SENDS: Desk<Sends> = const { Desk::new(None) };
+}
+
+/// Single sends: digested side by side, and decided at one go.
+struct Sends;
+
+impl Errands for Sends {
+    type By = Engine;
+    type Wanted = (QueueId, NewMessage);
+    type Outcome = (Digest, Result<Sent, Error>);
+    type Failure = Error;
+    type Upto = Position;
+
+    fn run(by: &Engine, mut wanted: Vec<Self::Wanted>) -> (Vec<Self::Outcome>, Position) {
+        let bodies = wanted.iter().map(|(_, message)| message.content.body.as_ref());
+        let digests = digest::of_bodies(bodies);
+        for ((_, message), md5) in wanted.iter_mut().zip(&digests) {
+            message.content.body_md5 = *md5;
+        }
+        let SentEach { outcomes, upto } = by.send_each(wanted.into_iter());
+        (digests.into_iter().zip(outcomes).collect(), upto)
+    }
+
+    async fn durable(by: &Engine, upto: Position, many: usize) -> Result<(), Error> {
+        by.durable(upto, many).await
+    }
+}
 
 pub(super) async fn one(
     sqs: &Sqs,
@@ -27,7 +60,7 @@ pub(super) async fn one(
     let system = system_attributes(cx, request.message_system_attributes)?;
     let given = Given {
         place: Place::Alone,
-        body: Digested::one(request.message_body).await,
+        body: Digested::later(request.message_body),
         delay_seconds: request.delay_seconds,
         attributes: request.message_attributes,
         trace_header: system.trace_header,
@@ -38,9 +71,11 @@ pub(super) async fn one(
     if let Some(limit) = checked.over(&settings) {
         return Err(fault::too_long(limit));
     }
-    let message = checked.message;
-    let digests = Digests::of(&message, system.digest);
-    let sent = sqs.engine.send(id, message).await.map_err(|it| fault::of(it, ""))?;
+    let mut digests = Digests::of(&checked.message, system.digest);
+    let sent = together::<Sends>(&SENDS, &sqs.engine, (id, checked.message)).await;
+    let (md5, sent) =
+        sent.and_then(|(md5, sent)| Ok((md5, sent?))).map_err(|it| fault::of(it, ""))?;
+    digests.body = digest::hexadecimal(&md5);
     Ok(SendMessageResult {
         message_id: Some(sent.id.text()),
         md5_of_message_body: Some(digests.body),
