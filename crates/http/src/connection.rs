@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
@@ -330,8 +331,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             }
             // What else is sent meanwhile is kept, up to a point, to see the end behind it.
             while behind + ahead.len() < ROOM {
-                let mut bytes = [0; 512];
-                let mut bytes = ReadBuf::new(&mut bytes);
+                let mut bytes = [const { MaybeUninit::uninit() }; 512];
+                let mut bytes = ReadBuf::uninit(&mut bytes);
                 match pin!(&mut *stream).poll_read(cx, &mut bytes) {
                     Poll::Pending => break,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

@@ -36,7 +36,7 @@ use disk::Disk;
 pub use disk::DiskMetrics;
 use housekeeping::House;
 pub use look::{Description, Metrics, QueueMetrics};
-pub use messages::SentEach;
+pub use messages::Each;
 use shard::Shard;
 
 /// What an engine is opened with.

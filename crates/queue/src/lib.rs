@@ -35,7 +35,7 @@ mod waiters;
 
 pub use codec::Unreadable;
 pub use commands::Created;
-pub use engine::{Config, Description, DiskMetrics, Engine, Metrics, QueueMetrics, SentEach};
+pub use engine::{Config, Description, DiskMetrics, Each, Engine, Metrics, QueueMetrics};
 pub use holder::Holder;
 pub use key::{QueueId, QueueKey, Sequence, ShardId};
 pub use message::{

@@ -23,13 +23,26 @@ struct Letters {
     contents: Few<Packed>,
 }
 
-/// What became of messages that were sent together, each for itself.
+/// What became of things that were done together, each for itself.
 #[derive(Debug)]
-pub struct SentEach {
+pub struct Each<T> {
     /// What is to be told of each, in their order, once the log is durable.
-    pub outcomes: Vec<Result<Sent, Error>>,
+    pub outcomes: Vec<Result<T, Error>>,
     /// Up to where: see [`Engine::durable`].
     pub upto: Position,
+}
+
+impl<T> Each<T> {
+    fn with_capacity(number: usize) -> Self {
+        Self { outcomes: Vec::with_capacity(number), upto: Position::ZERO }
+    }
+
+    fn push(&mut self, done: Result<Committed<T>, Error>) {
+        self.outcomes.push(done.map(|Committed { reply, upto }| {
+            self.upto = self.upto.max(upto);
+            reply
+        }));
+    }
 }
 
 impl Engine {
@@ -55,30 +68,27 @@ impl Engine {
     pub fn send_each(
         &self,
         messages: impl ExactSizeIterator<Item = (QueueId, NewMessage)>,
-    ) -> SentEach {
-        let mut outcomes = Vec::with_capacity(messages.len());
+    ) -> Each<Sent> {
+        let mut each = Each::with_capacity(messages.len());
         if let Err(failure) = self.0.may_grow() {
-            outcomes.extend(messages.map(|_| Err(failure.clone().into())));
-            return SentEach { outcomes, upto: Position::ZERO };
+            messages.for_each(|_| each.push(Err(failure.clone().into())));
+            return each;
         }
-        let pack = |(id, message)| {
-            let letters = self.0.number(id).map(|queue| (queue, self.0.pack(once(message))));
-            letters.map_err(Error::from)
-        };
-        let packed: Vec<Result<(QueueNumber, Letters), Error>> = messages.map(pack).collect();
-        let mut upto = Position::ZERO;
+        let pack = |(id, message)| Ok((self.0.number(id)?, self.0.pack(once(message))));
+        let packed: Vec<Result<_, Refusal>> = messages.map(pack).collect();
         let mut shard = self.0.lock();
         for one in packed {
-            let sent = one.and_then(|(queue, letters)| self.0.post(&mut shard, queue, letters));
-            outcomes.push(sent.map(|Committed { reply, upto: until }| {
-                upto = upto.max(until);
-                *reply.first().expect("a message that was sent has an answer")
+            let post = |(queue, letters)| self.0.post(&mut shard, queue, letters);
+            let sent = one.map_err(Error::from).and_then(post);
+            each.push(sent.map(|Committed { reply, upto }| {
+                let reply = *reply.first().expect("a message that was sent has an answer");
+                Committed { reply, upto }
             }));
         }
-        SentEach { outcomes, upto }
+        each
     }
 
-    /// Waits until the log is durable up to where [`Engine::send_each`] said, for so `many` at once.
+    /// Waits until the log is durable up to where [`Each`] says, for so `many` at once.
     pub async fn durable(&self, upto: Position, many: usize) -> Result<(), Error> {
         Ok(self.0.journal.durable_for(upto, many).await?)
     }
@@ -106,20 +116,32 @@ impl Engine {
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
         self.0.may_change()?;
         let queue = self.0.number(id)?;
-        let delete = Delete { queue, receipts: receipts.to_vec() };
-        let committed = {
-            let mut shard = self.0.lock();
-            let committed = self.0.commit(&mut shard, &delete, &[])?;
-            let queue = shard.machine.queue_mut(queue)?;
-            queue.memory.tally.deleted += count(committed.reply.deleted);
-            if queue.stock.has_ready() && !queue.memory.waiters.is_empty() {
-                // There may be room in flight again, or a group that waited for this.
-                self.0.attend(&mut shard, delete.queue);
-            }
-            committed
-        };
-        self.0.journal.durable_at(committed.upto).await?;
-        Ok(committed.reply.answers)
+        let deleted = self.0.strike(&mut self.0.lock(), queue, receipts)?;
+        self.0.journal.durable_at(deleted.upto).await?;
+        Ok(deleted.reply)
+    }
+
+    /// As [`Engine::delete`], of messages of whatever queues, each for itself, with one turn of the
+    /// lock and one sync for all of them. None may be told of before what is returned is durable.
+    pub fn delete_each(
+        &self,
+        messages: impl ExactSizeIterator<Item = (QueueId, Receipt)>,
+    ) -> Each<()> {
+        let mut each = Each::with_capacity(messages.len());
+        if let Err(failure) = self.0.may_change() {
+            messages.for_each(|_| each.push(Err(failure.clone().into())));
+            return each;
+        }
+        let mut shard = self.0.lock();
+        for (id, receipt) in messages {
+            let deleted = self.0.number(id).map_err(Error::from);
+            let deleted = deleted.and_then(|queue| self.0.strike(&mut shard, queue, &[receipt]));
+            each.push(deleted.and_then(|Committed { mut reply, upto }| {
+                reply.pop().expect("a receipt has an answer")?;
+                Ok(Committed { reply: (), upto })
+            }));
+        }
+        each
     }
 
     /// Has messages stay hidden for so long from now on; an answer a receipt. With no time at
@@ -181,6 +203,24 @@ impl Inner {
         }
         self.watch(shard, queue);
         Ok(sent)
+    }
+
+    /// Deletes messages of a queue; an answer a receipt.
+    fn strike(
+        &self,
+        shard: &mut Shard,
+        queue: QueueNumber,
+        receipts: &[Receipt],
+    ) -> Result<Committed<Vec<Result<(), Refusal>>>, Error> {
+        let delete = Delete { queue, receipts: receipts.to_vec() };
+        let Committed { reply, upto } = self.commit(shard, &delete, &[])?;
+        let found = shard.machine.queue_mut(queue)?;
+        found.memory.tally.deleted += count(reply.deleted);
+        if found.stock.has_ready() && !found.memory.waiters.is_empty() {
+            // There may be room in flight again, or a group that waited for this.
+            self.attend(shard, queue);
+        }
+        Ok(Committed { reply: reply.answers, upto })
     }
 }
 

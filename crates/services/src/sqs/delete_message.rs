@@ -4,12 +4,38 @@ use tidemill_api::sqs::{
     DeleteMessageBatchRequest, DeleteMessageBatchResult, DeleteMessageBatchResultEntry as Deleted,
     DeleteMessageRequest,
 };
+use tidemill_queue::{Each, Engine, Error, Position, QueueId, Receipt};
 use tidemill_wire::Fault;
 
 use crate::context::Context;
 
 use super::by_receipt::{self, Entries};
-use super::{Sqs, batch};
+use super::together::{Desk, Errands, together};
+use super::{Sqs, batch, fault};
+
+thread_local! {
+    static DELETES: Desk<Deletes> = const { Desk::new(None) };
+}
+
+/// Single deletes, done at one go.
+struct Deletes;
+
+impl Errands for Deletes {
+    type By = Engine;
+    type Wanted = (QueueId, Receipt);
+    type Outcome = Result<(), Error>;
+    type Failure = Error;
+    type Upto = Position;
+
+    fn run(by: &Engine, wanted: Vec<Self::Wanted>) -> (Vec<Self::Outcome>, Position) {
+        let Each { outcomes, upto } = by.delete_each(wanted.into_iter());
+        (outcomes, upto)
+    }
+
+    async fn durable(by: &Engine, upto: Position, many: usize) -> Result<(), Error> {
+        by.durable(upto, many).await
+    }
+}
 
 pub(super) async fn one(
     sqs: &Sqs,
@@ -18,7 +44,8 @@ pub(super) async fn one(
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
     let receipt = by_receipt::read(&request.receipt_handle)?;
-    by_receipt::one(sqs.engine.delete(id, &[receipt]).await, &request.receipt_handle)
+    let deleted = together::<Deletes>(&DELETES, &sqs.engine, (id, receipt)).await;
+    deleted.flatten().map_err(|it| fault::of(it, &request.receipt_handle))
 }
 
 pub(super) async fn batch(

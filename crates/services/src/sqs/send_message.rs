@@ -6,8 +6,8 @@ use tidemill_api::sqs::{
     SendMessageRequest, SendMessageResult, errors,
 };
 use tidemill_queue::{
-    Attribute, AttributeValue, Digest, Discipline, Engine, Error, NewMessage, Position, QueueId,
-    Sent, SentEach, Settings,
+    Attribute, AttributeValue, Digest, Discipline, Each, Engine, Error, NewMessage, Position,
+    QueueId, Sent, Settings,
 };
 use tidemill_wire::{Fault, Map};
 
@@ -41,7 +41,7 @@ impl Errands for Sends {
         for ((_, message), md5) in wanted.iter_mut().zip(&digests) {
             message.content.body_md5 = *md5;
         }
-        let SentEach { outcomes, upto } = by.send_each(wanted.into_iter());
+        let Each { outcomes, upto } = by.send_each(wanted.into_iter());
         (digests.into_iter().zip(outcomes).collect(), upto)
     }
 

@@ -226,3 +226,6 @@ impl<E: Errands> Drop for Member<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

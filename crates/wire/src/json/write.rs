@@ -218,6 +218,9 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
 /// How many bytes come before the first that needs an escape; `None` if none does.
 fn plain(bytes: &[u8]) -> Option<usize> {
     let skipped = if bytes.len() < WIDE { 0 } else { Arch::new().dispatch(Clean(bytes)) };
+    // To choose among the vectors of a processor takes longer than most strings do with those
+    // that each has.
+    let skipped = skipped + clean::<NARROW>(&bytes[skipped..]);
     bytes[skipped..].iter().position(|byte| is_special(*byte)).map(|at| skipped + at)
 }
 
@@ -225,8 +228,10 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// How many bytes are looked at together.
+/// How many bytes are looked at together, with the widest vectors there are.
 const WIDE: usize = 64;
+/// And with those that there always are.
+const NARROW: usize = 16;
 
 /// How many bytes need no escape, in steps of [`WIDE`]; compiled for each width of vectors.
 struct Clean<'a>(&'a [u8]);
@@ -237,9 +242,16 @@ impl WithSimd for Clean<'_> {
     #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the vectors")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
-        // No way out of the loop half-way, which lets the compiler make it wide.
-        let has_none =
-            |chunk: &[u8; WIDE]| !chunk.iter().fold(false, |found, byte| found | is_special(*byte));
-        self.0.as_chunks().0.iter().take_while(|chunk| has_none(chunk)).count() * WIDE
+        clean::<WIDE>(self.0)
     }
+}
+
+/// How many bytes need no escape, in steps of `N`.
+#[expect(clippy::inline_always, reason = "only what is inlined is compiled for the vectors")]
+#[inline(always)]
+fn clean<const N: usize>(bytes: &[u8]) -> usize {
+    // No way out of the loop half-way, which lets the compiler make it wide.
+    let has_none =
+        |chunk: &[u8; N]| !chunk.iter().fold(false, |found, byte| found | is_special(*byte));
+    bytes.as_chunks().0.iter().take_while(|chunk| has_none(chunk)).count() * N
 }

@@ -307,3 +307,32 @@ async fn nothing_is_sent_after_the_last_sequence() {
     let last = crate::key::Sequence::from_u64(u64::MAX);
     assert_eq!(bench.engine.peek(queue, Some(last), 10), Ok(Vec::new()));
 }
+
+#[tokio::test]
+async fn what_is_done_together_is_done_for_each_by_itself() {
+    let bench = Bench::new();
+    let (one, other) = (bench.queue("one").await, bench.queue("other").await);
+    let gone = bench.queue("gone").await;
+    bench.engine.remove(gone).await.unwrap();
+    let sends = [(one, "a"), (gone, "b"), (other, "c"), (one, "d")];
+    let sends = sends.map(|(queue, body)| (queue, message(body)));
+    let sent = bench.engine.send_each(sends.into_iter());
+    let told: Vec<bool> = sent.outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(told, [true, false, true, true]);
+    assert!(matches!(sent.outcomes[1], Err(Error::Refused(Refusal::NoSuchQueue))));
+    bench.engine.durable(sent.upto, 3).await.unwrap();
+    let bench = bench.crash();
+    let first = bench.take(one, 10).await;
+    assert_eq!(bodies(&first), ["a", "d"]);
+    let second = bench.take(other, 10).await;
+    assert_eq!(bodies(&second), ["c"]);
+    let deletes = [(one, first[0].receipt), (one, second[0].receipt), (other, second[0].receipt)];
+    let deleted = bench.engine.delete_each(deletes.into_iter());
+    assert!(matches!(
+        deleted.outcomes.as_slice(),
+        [Ok(()), Err(Error::Refused(Refusal::BadReceipt)), Ok(())]
+    ));
+    bench.engine.durable(deleted.upto, 2).await.unwrap();
+    let bench = bench.crash();
+    assert_eq!((bench.counts(one), bench.counts(other)), ((0, 1, 0), (0, 0, 0)));
+}
