@@ -67,7 +67,7 @@ def test_metadata_is_refused_as_on_aws(mill):
     mill.start()
     metadata = Metadata(mill, mill.run(SCRIPT))
     assert metadata.ask("/latest/meta-data/nothing")[0] == 404
-    # No group has an instance yet, and no role has credentials.
+    # No group has an instance yet, and this one has no profile.
     assert metadata.ask("/latest/meta-data/autoscaling/target-lifecycle-state")[0] == 404
     assert metadata.ask("/latest/meta-data/iam/security-credentials/")[0] == 404
     assert metadata.ask("/latest/meta-data/instance-id", **{TOKEN: "made up"})[0] == 401

@@ -36,6 +36,12 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(*number))
     }
 
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (array, rest) = self.0.split_first_chunk().ok_or(Malformed("it ends too soon"))?;
+        self.0 = rest;
+        Ok(*array)
+    }
+
     pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
         let length = self.byte()?;
         let bytes = self.bytes(usize::from(length))?;

@@ -1,4 +1,4 @@
-//! The state: every access key that was ever made.
+//! The state: every access key that was ever made, and what seals the tokens of sessions.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,15 @@ use tidemill_base::{AccountId, Chance, Timestamp};
 use crate::encoding::{Malformed, Reader, put_number};
 use crate::key::{AccessKey, AccessKeyId, Principal, random_secret};
 use crate::record::{Event, put_key, read_key};
+use crate::session::Seal;
 
 /// Every access key that was ever made, revoked ones too: that there was one is remembered, and
 /// no id is given out twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     keys: BTreeMap<AccessKeyId, AccessKey>,
+    /// There is one from the first start of a service on.
+    seal: Option<Seal>,
 }
 
 /// Why a key cannot be revoked.
@@ -40,6 +43,11 @@ impl Identity {
     /// Whether a key was ever made.
     pub fn has_credentials(&self) -> bool {
         !self.keys.is_empty()
+    }
+
+    /// What seals the tokens of sessions.
+    pub(crate) fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
     }
 
     /// A new key for an account's root, not yet part of the state.
@@ -80,11 +88,13 @@ impl Identity {
                 let revoked = self.keys.get_mut(&id);
                 revoked.ok_or(Malformed("it revokes a key that was never made"))?.active = false;
             }
+            Event::Sealed(seal) => self.seal = Some(seal),
         }
         Ok(())
     }
 
-    /// The whole state as bytes: a version, then each key and whether it is active.
+    /// The whole state as bytes: a version, then each key and whether it is active, then whether
+    /// there is a seal, and it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![SNAPSHOT_VERSION];
         put_number(&mut out, self.keys.len() as u64);
@@ -92,13 +102,16 @@ impl Identity {
             put_key(&mut out, key);
             out.push(u8::from(key.active));
         }
+        out.push(u8::from(self.seal.is_some()));
+        out.extend(self.seal.iter().flat_map(Seal::as_bytes));
         out
     }
 
     /// Reads what [`Identity::encode`] wrote, in this version or an earlier one.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != SNAPSHOT_VERSION {
+        let version = reader.byte()?;
+        if !(1..=SNAPSHOT_VERSION).contains(&version) {
             return Err(Malformed("its version is unknown"));
         }
         let mut keys = BTreeMap::new();
@@ -111,14 +124,19 @@ impl Identity {
             };
             keys.insert(key.id.clone(), key);
         }
+        let seal = match if version == 1 { 0 } else { reader.byte()? } {
+            0 => None,
+            1 => Some(Seal::from_bytes(reader.array()?)),
+            _ => return Err(Malformed("there is neither a seal in it nor none")),
+        };
         reader.end()?;
-        Ok(Self { keys })
+        Ok(Self { keys, seal })
     }
 }
 
-/// The version of the snapshot that is written. The next one gets an arm of its own in
-/// [`Identity::decode`], and the old one stays.
-const SNAPSHOT_VERSION: u8 = 1;
+/// The version of the snapshot that is written; version 1 had no seal. To change it: count up, and
+/// keep reading the older ones.
+const SNAPSHOT_VERSION: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -171,12 +189,17 @@ mod tests {
         let account = AccountId::from_u64(42).unwrap();
         let other = identity.new_root_key(account, Timestamp::from_millis(7), &Chance::seeded(2));
         identity.happened(Event::KeyMade(other)).unwrap();
+        identity.happened(Event::Sealed(Seal::from_bytes([7; 32]))).unwrap();
         let bytes = identity.encode();
         assert_eq!(Identity::decode(&bytes), Ok(identity.clone()));
         for length in 0..bytes.len() {
             assert!(Identity::decode(&bytes[..length]).is_err(), "{length}");
         }
-        assert_eq!(Identity::decode(&[2]), Err(Malformed("its version is unknown")));
+        assert_eq!(Identity::decode(&[3]), Err(Malformed("its version is unknown")));
+        let unsealed = Identity { seal: None, ..identity };
+        let mut first = unsealed.encode();
+        (first[0], _) = (1, first.pop());
+        assert_eq!(Identity::decode(&first), Ok(unsealed));
     }
 
     #[test]

@@ -49,7 +49,7 @@ const BASE_32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 impl AccessKeyId {
     /// A new id: 80 random bits.
     pub(crate) fn random(chance: &Chance) -> Self {
-        let random = chance.bytes::<16>().map(|byte| char::from(BASE_32[usize::from(byte % 32)]));
+        let random = chance.bytes::<16>().map(base_32);
         Self(PREFIX.chars().chain(random).collect::<String>().into())
     }
 
@@ -57,6 +57,11 @@ impl AccessKeyId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// One of `A-Z 2-7`.
+pub(crate) fn base_32(byte: u8) -> char {
+    char::from(BASE_32[usize::from(byte % 32)])
 }
 
 /// A new secret: 240 random bits.

@@ -1,4 +1,4 @@
-//! What is written down: that a key was made, that one was revoked.
+//! What is written down: that a key was made, that one was revoked, what seals tokens.
 
 use tidemill_base::{AccountId, Timestamp};
 use tidemill_journal::{Kind, RecordRef};
@@ -6,6 +6,7 @@ use tidemill_sign::Secret;
 
 use crate::encoding::{Malformed, Reader, put_number, put_text};
 use crate::key::{AccessKey, AccessKeyId, Principal};
+use crate::session::Seal;
 
 /// Something that happened. The state is what these add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +15,13 @@ pub(crate) enum Event {
     KeyMade(AccessKey),
     /// A key was revoked, for good.
     KeyRevoked(AccessKeyId),
+    /// From now on this seals the tokens of sessions.
+    Sealed(Seal),
 }
 
 const KEY_MADE: Kind = Kind(0x01);
 const KEY_REVOKED: Kind = Kind(0x02);
+const SEALED: Kind = Kind(0x03);
 
 /// The version that is written. A record that changes gets the next number in its own kind, and
 /// [`Event::read`] an arm for it beside the one of the old, which stays: old journals open.
@@ -36,6 +40,10 @@ impl Event {
                 put_text(&mut out, id.as_str());
                 KEY_REVOKED
             }
+            Self::Sealed(seal) => {
+                out.extend_from_slice(seal.as_bytes());
+                SEALED
+            }
         };
         (kind, VERSION, out)
     }
@@ -46,6 +54,7 @@ impl Event {
         let event = match (record.kind, record.version) {
             (KEY_MADE, 1) => Self::KeyMade(read_key(&mut reader)?),
             (KEY_REVOKED, 1) => Self::KeyRevoked(read_id(&mut reader)?),
+            (SEALED, 1) => Self::Sealed(Seal::from_bytes(reader.array()?)),
             _ => return Err(Malformed("its kind or version is unknown")),
         };
         reader.end()?;
@@ -101,7 +110,8 @@ mod tests {
 
     #[test]
     fn an_event_reads_as_it_was_written() {
-        for event in [Event::KeyMade(key()), Event::KeyRevoked(key().id)] {
+        let sealed = Event::Sealed(Seal::from_bytes([7; 32]));
+        for event in [Event::KeyMade(key()), Event::KeyRevoked(key().id), sealed] {
             let (kind, version, payload) = event.encode();
             assert_eq!(Event::read(RecordRef { kind, version, payload: &payload }), Ok(event));
         }
@@ -132,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_record_of_an_unknown_kind_or_version_is_malformed() {
-        for (kind, version) in [(KEY_MADE, 2), (KEY_MADE, 0), (Kind(3), 1)] {
+        for (kind, version) in [(KEY_MADE, 2), (KEY_MADE, 0), (Kind(4), 1)] {
             assert!(Event::read(RecordRef { kind, version, payload: b"" }).is_err());
         }
     }

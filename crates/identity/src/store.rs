@@ -1,4 +1,5 @@
-//! The access keys of a data directory: the state, and the journal that remembers it.
+//! The access keys of a data directory, and its sessions: the state, and the journal that remembers
+//! it.
 
 use std::convert::Infallible;
 
@@ -7,11 +8,13 @@ use tidemill_journal::{
     CheckpointError, CommitError, Driver, Ledger, OpenError, Options, Poisoned, Record, RecordRef,
     State, Unreadable,
 };
+use tidemill_sign::Secret;
 
 use crate::identity::{Identity, RevokeRefusal};
 use crate::key::AccessKey;
 use crate::mode::Mode;
 use crate::record::Event;
+use crate::session::{BadToken, Seal, Session, SessionKey};
 
 /// The access keys, kept in a journal of their own. What it shows is durable.
 ///
@@ -107,6 +110,47 @@ impl IdentityStore {
                 unreachable!("a key that was made can be revoked: {why}")
             }
         }
+    }
+
+    /// Sees to it that sessions can be made: to be called when a service starts.
+    ///
+    /// # Errors
+    /// If the journal accepts nothing more.
+    pub async fn found(&self) -> Result<(), Poisoned> {
+        let committed = self.ledger.commit(|identity| {
+            let seal = identity.seal().is_none().then(|| Seal::random(&self.chance));
+            let sealed = seal.map(|seal| record_of(&Event::Sealed(seal)));
+            Ok::<_, Infallible>(sealed.into_iter().collect())
+        });
+        match committed.await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Poisoned(poisoned)) => Err(poisoned),
+            Err(CommitError::Refused(never)) => match never {},
+            Err(CommitError::Unreadable(why)) => unreachable!("a seal is always taken in: {why}"),
+        }
+    }
+
+    /// The temporary key of a session: the same for the same session, now and after a restart. None
+    /// before [`IdentityStore::found`] was called, and for a role or a session whose name is empty
+    /// or longer than 128 bytes.
+    pub fn session_key(&self, session: Session) -> Option<SessionKey> {
+        self.ledger.read(|identity| identity.seal().cloned())?.key(session)
+    }
+
+    /// The session that a request's key id and token name. Whether its time is over is for the
+    /// caller to look at.
+    ///
+    /// # Errors
+    /// If they are not ours, or do not belong together.
+    pub fn session(&self, key_id: &str, token: &str) -> Result<SessionKey, BadToken> {
+        let seal = self.ledger.read(|identity| identity.seal().cloned());
+        seal.ok_or(BadToken)?.open(key_id, token)
+    }
+
+    /// What whoever is called `name` shows to be given its keys: the same after a restart. None
+    /// before [`IdentityStore::found`] was called.
+    pub fn pass(&self, name: &str) -> Option<Secret> {
+        self.ledger.read(|identity| identity.seal().map(|seal| seal.pass(name)))
     }
 
     /// Makes a checkpoint, so that the next open replays nothing. Blocks.
@@ -222,6 +266,33 @@ mod tests {
         assert!(matches!(again, Err(RevokeError::Refused(RevokeRefusal::AlreadyRevoked))));
         let nobody = store.revoke("nobody").await;
         assert!(matches!(nobody, Err(RevokeError::Refused(RevokeRefusal::NoSuchKey))));
+    }
+
+    #[tokio::test]
+    async fn a_session_outlives_the_machine_and_opens_the_way_to_nobody() {
+        let driver = MemoryDriver::new();
+        let store = open(&driver);
+        let session = Session {
+            account: AccountId::DEFAULT,
+            role: "worker".to_owned(),
+            name: "i-1".to_owned(),
+            issued: Timestamp::EPOCH,
+            expires: Timestamp::from_millis(60_000),
+        };
+        assert_eq!((store.session_key(session.clone()), store.pass("i-1")), (None, None));
+        store.found().await.unwrap();
+        let (key, pass) = (store.session_key(session).unwrap(), store.pass("i-1"));
+        drop(store);
+        driver.crash(&Keep::Synced);
+        for _ in 0..2 {
+            let store = open(&driver);
+            store.found().await.unwrap();
+            assert_eq!(store.session(&key.id, key.token.reveal()), Ok(key.clone()));
+            assert_eq!(store.session("ASIAAAAAAAAAAAAAAAAA", key.token.reveal()), Err(BadToken));
+            assert_eq!((store.pass("i-1"), store.mode()), (pass.clone(), Mode::Open));
+            store.checkpoint().unwrap();
+            store.close().unwrap();
+        }
     }
 
     #[tokio::test]

@@ -90,6 +90,16 @@ pub(crate) enum Command {
     /// The times are UTC. What the instance says of itself, as that a program was started again, is
     /// shown too, by `instance` or by the unit that it is about.
     Logs(Logs),
+    /// Give an instance no more messages, and wait until it has none
+    ///
+    /// Its receives are answered with nothing from now on, and what it has is left to it. The
+    /// service forgets that when it starts again. Then, or with --off, it is given messages again.
+    Drain(Drain),
+    /// Watch the queues and the instances
+    ///
+    /// In and out are messages sent and deleted in a second. Where the output is no terminal, each
+    /// look is printed below the one before.
+    Top(Top),
     /// Run an instance: what the service starts for each
     #[command(hide = true)]
     Shim(Shim),
@@ -282,6 +292,36 @@ pub(crate) struct Logs {
     /// Only what programs printed, as they did
     #[arg(long)]
     pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Drain {
+    /// The instance: its id, or its tag `Name`
+    pub(crate) instance: String,
+    /// Give it messages again
+    #[arg(long)]
+    pub(crate) off: bool,
+    /// Do not wait until it has none
+    #[arg(long, conflicts_with = "off")]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Top {
+    /// Look once, for one interval, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print one JSON object a look
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long from one look to the next
+    #[arg(long, short, value_name = "TIME", value_parser = humantime::parse_duration,
+          default_value = "1s")]
+    pub(crate) interval: Duration,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
 }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::app::App;
 use crate::data::SHARD;
-use crate::{failure, faults, instances, journey, peek, verify};
+use crate::{failure, faults, instances, journey, overview, peek, verify};
 
 const JSON: &str = "application/json";
 
@@ -18,13 +18,15 @@ const JSON: &str = "application/json";
 const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// What is under `/_tidemill/`.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 8] = [
     "/_tidemill/clock",
     "/_tidemill/reset",
     "/_tidemill/peek",
     "/_tidemill/faults",
     "/_tidemill/instances",
     "/_tidemill/logs",
+    "/_tidemill/drain",
+    "/_tidemill/top",
 ];
 
 /// Answers with `answer` whoever only looks, and nobody else.
@@ -112,6 +114,8 @@ async fn control(app: &App, request: &Request<'_>) -> Result<Value, Refused> {
         "/_tidemill/reset" => reset(app).await,
         "/_tidemill/faults" => faults(app, request.query, body),
         "/_tidemill/instances" => instances::list(app, &principal, &parse(body)?).map_err(bad),
+        "/_tidemill/drain" => instances::drain(app, &principal, &parse(body)?).map_err(bad),
+        "/_tidemill/top" => overview::look(app, &principal, &parse(body)?).await.map_err(bad),
         "/_tidemill/logs" => instances::lines(app, &principal, parse(body)?).await,
         _ => {
             let asked = parse(body)?;

@@ -1,11 +1,12 @@
-//! Instances as our own commands ask for them: `POST /_tidemill/instances` and `/_tidemill/logs`;
-//! and what the programs of an instance are told of the service.
+//! Instances as our own commands ask for them: `POST /_tidemill/instances`, `/_tidemill/logs` and
+//! `/_tidemill/drain`; and what the programs of an instance are told of the service.
 //!
-//! EC2 has nothing for either, which is why these have paths of their own. The first, asked with
+//! EC2 has nothing for these, which is why they have paths of their own. The first, asked with
 //! `{"Region": …}`, answers `{"Instances": […]}`. The second, asked with `{"Instance": …, "After":
 //! …, "Since": …, "Boot": …, "Last": …, "Programs": …, "Region": …}`, answers with `Lines`; with
 //! `Next`, the `After` of what comes then; and with `End`, what `Next` is once all is told that is
-//! there by now.
+//! there by now. The third, asked with `{"Instance": …, "Draining": …, "Region": …}`, answers with
+//! `Held`, how many messages the instance has.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,11 +15,13 @@ use serde_json::{Value, json};
 use tidemill_base::{Region, Timestamp};
 use tidemill_fleet::process::{Cursor, Line, Wanted};
 use tidemill_fleet::{Environment, Fleet, Instance, InstanceId, Owner};
-use tidemill_services::Principal;
+use tidemill_services::{Principal, holder_of};
 
 use crate::app::App;
 use crate::control::{Refused, bad, internal};
 use crate::metadata::{ENDPOINT, Metadata};
+use crate::overview::held_by;
+use crate::roles::Roles;
 
 /// Most lines of one answer.
 const LINES: usize = 5000;
@@ -26,6 +29,20 @@ const LINES: usize = 5000;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct AskedList {
+    region: Option<String>,
+}
+
+impl AskedList {
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct AskedDrain {
+    instance: String,
+    draining: bool,
     region: Option<String>,
 }
 
@@ -42,7 +59,7 @@ pub(crate) struct AskedLines {
     region: Option<String>,
 }
 
-fn owner(principal: &Principal, region: Option<&str>) -> Result<Owner, String> {
+pub(crate) fn owner(principal: &Principal, region: Option<&str>) -> Result<Owner, String> {
     let region: Result<Region, _> = region.unwrap_or(Region::DEFAULT).parse();
     let region = region.map_err(|error| error.to_string())?;
     Ok(Owner { account: principal.account(), region })
@@ -56,11 +73,13 @@ fn fleet(app: &App) -> Result<&Fleet, String> {
 pub(crate) fn list(app: &App, principal: &Principal, asked: &AskedList) -> Result<Value, String> {
     let (fleet, owner) = (fleet(app)?, owner(principal, asked.region.as_deref())?);
     let found: Vec<Instance> = fleet.look(|state| state.instances_of(&owner).cloned().collect());
-    let told = found.iter().map(|instance| told(fleet, instance)).collect::<Vec<_>>();
+    let held = app.engine.holders();
+    let told = |one: &Instance| told(fleet, one, held_by(one.id, &held));
+    let told = found.iter().map(told).collect::<Vec<_>>();
     Ok(json!({ "Instances": told, "Now": fleet.now().as_millis() }))
 }
 
-fn told(fleet: &Fleet, instance: &Instance) -> Value {
+fn told(fleet: &Fleet, instance: &Instance, held: usize) -> Value {
     let status = fleet.status(instance.id).unwrap_or_default();
     let units = status.units.iter().map(|unit| {
         json!({
@@ -81,8 +100,18 @@ fn told(fleet: &Fleet, instance: &Instance) -> Value {
         "Units": units.collect::<Vec<_>>(),
         "Processes": status.processes,
         "Memory": status.memory,
+        "Held": held,
         "Failure": status.failure,
     })
+}
+
+/// Gives an instance no more messages, or again some; an error is a sentence for a person.
+pub(crate) fn drain(app: &App, principal: &Principal, asked: &AskedDrain) -> Result<Value, String> {
+    let (fleet, owner) = (fleet(app)?, owner(principal, asked.region.as_deref())?);
+    let (id, _) = find(fleet, &owner, &asked.instance)?;
+    let holder = holder_of(id).ok_or("this instance cannot be told from others")?;
+    app.engine.drain(holder, asked.draining);
+    Ok(json!({ "InstanceId": id.to_string(), "Held": app.engine.held(holder) }))
 }
 
 /// What an instance printed.
@@ -149,11 +178,12 @@ fn find(fleet: &Fleet, owner: &Owner, name: &str) -> Result<(InstanceId, u32), S
     }
 }
 
-/// What the programs of an instance are told. While the service is `open`, any key will do: they
-/// get one that names their account.
+/// What the programs of an instance are told: among it where to ask for keys, if it acts in a role.
+/// Where they cannot, and the service is `open`, any key will do: one that names their account.
 pub(crate) fn environment(
     endpoint: Arc<OnceLock<String>>,
     metadata: Arc<Metadata>,
+    roles: Arc<Roles>,
     open: bool,
 ) -> Environment {
     Box::new(move |instance| {
@@ -164,8 +194,12 @@ pub(crate) fn environment(
             ("TIDEMILL_INSTANCE_ID", instance.id.to_string()),
         ];
         told.extend(endpoint.get().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint.clone())));
-        told.extend(metadata.address(instance.id).map(|address| (ENDPOINT, address)));
-        if open {
+        let door = metadata.address(instance.id);
+        let keys = door.as_ref().and_then(|door| roles.told(instance, door));
+        told.extend(door.map(|door| (ENDPOINT, door)));
+        if let Some(keys) = keys {
+            told.extend(keys);
+        } else if open {
             told.push(("AWS_ACCESS_KEY_ID", instance.owner.account.to_string()));
             told.push(("AWS_SECRET_ACCESS_KEY", "open".to_owned()));
         }

@@ -11,6 +11,7 @@ mod client;
 mod control;
 mod crowd;
 mod data;
+mod drain;
 mod failure;
 mod faults;
 mod host;
@@ -22,15 +23,18 @@ mod logs;
 mod metadata;
 mod metrics;
 mod minutes;
+mod overview;
 mod peek;
 mod ps;
 mod redrive;
+mod roles;
 mod serve;
 mod settings;
 mod shim;
 mod tail;
 mod tls;
 mod tools;
+mod top;
 mod verify;
 mod welcome;
 mod workers;
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench::run(&bench),
         Command::Ps(ps) => ps::run(&ps),
         Command::Logs(logs) => tail::run(&logs),
+        Command::Drain(drain) => drain::run(&drain),
+        Command::Top(top) => top::run(&top),
         Command::Shim(shim) => return shim::run(&shim),
     };
     match done {

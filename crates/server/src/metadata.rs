@@ -21,6 +21,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tracing::warn;
 
 use self::door::Keeper;
+use crate::roles::Roles;
 
 /// The variable that SDKs look for the service in.
 pub(crate) const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
@@ -34,6 +35,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Metadata {
     clock: Clock,
     chance: Chance,
+    roles: Arc<Roles>,
     ports: Mutex<Ports>,
     /// One for each connection that there may still be.
     places: Arc<Semaphore>,
@@ -49,10 +51,10 @@ struct Ports {
 }
 
 impl Metadata {
-    pub(crate) fn new(clock: Clock, chance: Chance) -> Self {
+    pub(crate) fn new(clock: Clock, chance: Chance, roles: Arc<Roles>) -> Self {
         let (ports, changed) = (Mutex::default(), Notify::new());
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        Self { clock, chance, ports, places, changed }
+        Self { clock, chance, roles, ports, places, changed }
     }
 
     /// Where an instance asks: its port, which it is given now if it has none.
@@ -106,7 +108,8 @@ impl Metadata {
             let fresh = std::mem::take(&mut self.ports().fresh);
             for (id, listener) in fresh {
                 let (clock, chance) = (self.clock.clone(), self.chance.clone());
-                let keeper = Arc::new(Keeper::new(id, fleet.clone(), clock, chance));
+                let roles = Arc::clone(&self.roles);
+                let keeper = Arc::new(Keeper::new(id, fleet.clone(), clock, chance, roles));
                 let places = Arc::clone(&self.places);
                 handles.insert(id, listening.spawn(keeper.listen(listener, places)));
             }

@@ -16,7 +16,7 @@ pub(crate) fn run(ps: &Ps) -> anyhow::Result<()> {
     let over = |one: &&Value| matches!(one["State"].as_str(), Some("stopped" | "terminated"));
     let mut out = io::stdout().lock();
     if !ps.json {
-        let head = ["INSTANCE", "NAME", "STATE", "AGE", "PROCESSES", "MEMORY", "UNITS"];
+        let head = ["INSTANCE", "NAME", "STATE", "AGE", "PROCESSES", "MEMORY", "HOLDS", "UNITS"];
         line(&mut out, &head.map(str::to_owned))?;
     }
     for one in found.iter().filter(|one| ps.all || !over(one)) {
@@ -40,6 +40,7 @@ pub(crate) fn run(ps: &Ps) -> anyhow::Result<()> {
                 humantime::format_duration(age).to_string(),
                 one["Processes"].to_string(),
                 format!("{memory} MiB"),
+                one["Held"].to_string(),
                 failure.unwrap_or(units),
             ],
         )?;
@@ -59,10 +60,11 @@ fn unit(unit: &Value) -> String {
 
 fn line(
     out: &mut impl io::Write,
-    [id, name, state, age, processes, memory, units]: &[String; 7],
+    [id, name, state, age, processes, memory, held, units]: &[String; 8],
 ) -> io::Result<()> {
     writeln!(
         out,
-        "{id:<19}  {name:<16}  {state:<12}  {age:<12}  {processes:>9}  {memory:>8}  {units}"
+        "{id:<19}  {name:<16}  {state:<12}  {age:<12}  {processes:>9}  {memory:>8}  {held:>5}  \
+         {units}"
     )
 }

@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tidemill_base::{Chance, Clock, Timestamp};
@@ -18,6 +19,7 @@ use crate::app::App;
 use crate::failure::Logs;
 use crate::faults::Disks;
 use crate::metadata::Metadata;
+use crate::roles::Roles;
 use crate::settings::{ClockKind, Settings};
 use crate::workers::Workers;
 use crate::{data, instances, listen, logs, tls};
@@ -35,6 +37,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
     let door = Arc::new(open(settings)?.door());
     let app = &door.handler;
+    app.identity.found().await.context("writing down what seals sessions")?;
     let settings = &app.settings;
     let workers = Workers::start(settings.threads).context("cannot start the serving threads")?;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
@@ -133,11 +136,15 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     };
     let engine = data::open_engine(folder, config, disks)?;
     let endpoint = Arc::new(OnceLock::new());
-    let metadata = Arc::new(Metadata::new(clock.clone(), chance.clone()));
+    let identity = Arc::new(identity);
+    let life = settings.instances.as_ref().map_or(Duration::ZERO, |it| it.role_session);
+    let roles = Arc::new(Roles::new(Arc::clone(&identity), clock.clone(), life));
+    let metadata = Metadata::new(clock.clone(), chance.clone(), Arc::clone(&roles));
+    let metadata = Arc::new(metadata);
     let open = !identity.has_credentials();
     let fleet = settings.instances.as_ref().map(|instances| {
         let (endpoint, metadata) = (Arc::clone(&endpoint), Arc::clone(&metadata));
-        let environment = instances::environment(endpoint, metadata, open);
+        let environment = instances::environment(endpoint, metadata, roles, open);
         data::open_fleet(
             folder,
             fleet_options,
@@ -147,7 +154,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
             disks,
         )
     });
-    let logs = Logs { engine, measured, fleet: fleet.transpose()?, identity: Arc::new(identity) };
+    let logs = Logs { engine, measured, fleet: fleet.transpose()?, identity };
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
     let disks = disks.cloned();
     Ok(App { disks, ..App::new(settings, clock, chance, logs, metadata, endpoint) })

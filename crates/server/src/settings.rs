@@ -183,6 +183,12 @@ pub(crate) struct Given {
           env = "TIDEMILL_STOP_INSTANCES")]
     pub(crate) stop_instances: Option<bool>,
 
+    /// How long a key is good that an instance is given for its role; a new one is given six times
+    /// as often [default: 6h]
+    #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_ROLE_SESSION")]
+    #[serde(deserialize_with = "span_text")]
+    pub(crate) role_session: Option<Duration>,
+
     /// What is logged: error, warn, info, debug or trace, also by part, as in
     /// `info,tidemill_journal=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "TIDEMILL_LOG")]
@@ -223,8 +229,8 @@ impl Given {
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads, recent_bodies,
             metrics_memory, disk_reserve, disk_patience, instances, instances_dir, instances_user,
-            instances_as_root, max_instances, stop_instances, log, log_format, clock, allow_reset,
-            allow_faults)
+            instances_as_root, max_instances, stop_instances, role_session, log, log_format, clock,
+            allow_reset, allow_faults)
     }
 
     fn read(file: &Path) -> anyhow::Result<Self> {
@@ -251,6 +257,8 @@ pub(crate) struct Instances {
     pub(crate) most: usize,
     /// Whether they stop when the service does.
     pub(crate) stop: bool,
+    /// How long a key of a role is good.
+    pub(crate) role_session: Duration,
 }
 
 /// What the service goes by.
@@ -288,6 +296,10 @@ pub(crate) struct Settings {
     pub(crate) allow_faults: bool,
 }
 
+/// The limits of a role's session. AWS's shortest is 15 minutes; a test will not wait so long.
+const SHORTEST_SESSION: Duration = Duration::from_secs(1);
+const LONGEST_SESSION: Duration = Duration::from_hours(12);
+
 /// The data folder of whoever names no other.
 pub(crate) const DATA_DIR: &str = "tidemill-data";
 
@@ -309,6 +321,7 @@ impl Settings {
             as_root: given.instances_as_root.unwrap_or(false),
             most: given.max_instances.unwrap_or(100),
             stop: given.stop_instances.unwrap_or(false),
+            role_session: given.role_session.unwrap_or(Duration::from_hours(6)),
         };
         let settings = Self {
             listen: given.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4566))),
@@ -351,6 +364,10 @@ impl Settings {
         }
         if !loopback && self.allow_faults {
             bail!("allow-faults serves only on loopback: listen on 127.0.0.1, or drop it");
+        }
+        let life = self.instances.as_ref().map(|instances| instances.role_session);
+        if life.is_some_and(|life| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&life)) {
+            bail!("role-session must be between 1 second and 12 hours");
         }
         if self.disk_patience.is_zero() {
             bail!("disk-patience must be more than nothing: every sync takes a moment");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, ORIGIN};
-use tidemill_identity::account_named_by;
-use tidemill_services::Principal;
+use tidemill_identity::{SessionKey, account_named_by};
+use tidemill_services::{Principal, RoleSession};
 use tidemill_sign::{Credential, Presented, Rejection, Request, Window};
 use tidemill_wire::{Call, Fault, Protocol, fault};
 
@@ -25,7 +25,7 @@ pub(crate) fn principal(
             let message = "sign the request, with any key: what runs programs is not for browsers";
             return Err(Fault::new(&fault::MISSING_TOKEN, message));
         }
-        return Ok(anyone(app, claimed));
+        return Ok(anyone(app, request, claimed));
     }
     let service = Some(call.service.signing_name);
     match signer(app, request, service, skew(call.protocol)) {
@@ -37,6 +37,10 @@ pub(crate) fn principal(
             &fault::UNKNOWN_KEY,
             "The security token included in the request is invalid.",
         )),
+        Err(Unverified::Expired) => {
+            let message = "The security token included in the request is expired";
+            Err(Fault::new(&fault::EXPIRED_TOKEN, message))
+        }
         Err(Unverified::Rejected(rejection)) => Err(refusal(&rejection)),
     }
 }
@@ -54,6 +58,8 @@ fn may_be_a_page(request: &Request<'_>) -> bool {
 enum Unverified {
     Unsigned,
     UnknownKey,
+    /// The time of its session is over.
+    Expired,
     Rejected(Rejection),
 }
 
@@ -66,15 +72,27 @@ fn signer(
 ) -> Result<Principal, Unverified> {
     let presented = Presented::of(request).map_err(Unverified::Rejected)?;
     let presented = presented.ok_or(Unverified::Unsigned)?;
-    let key = app.identity.find(presented.credential().key_id());
-    // Our keys are permanent ones: a token cannot belong to them.
-    let key = key.filter(|_| presented.session_token().is_none()).ok_or(Unverified::UnknownKey)?;
+    let key_id = presented.credential().key_id();
     let window = Window { now: app.clock.now(), skew };
+    // A key without a token is a permanent one, and one with it never.
+    let (principal, secret) = match presented.session_token() {
+        None => {
+            let key = app.identity.find(key_id).ok_or(Unverified::UnknownKey)?;
+            (Principal::Root(key.account), key.secret)
+        }
+        Some(token) => {
+            let key = app.identity.session(key_id, token).map_err(|_| Unverified::UnknownKey)?;
+            if key.session.expires <= window.now {
+                return Err(Unverified::Expired);
+            }
+            (role(&key, true), key.secret)
+        }
+    };
     service
         .map_or(Ok(()), |service| presented.check_service(service))
-        .and_then(|()| tidemill_sign::verify(&presented, request, &key.secret, window, &app.keys))
+        .and_then(|()| tidemill_sign::verify(&presented, request, &secret, window, &app.keys))
         .map_err(Unverified::Rejected)?;
-    Ok(Principal::Root(key.account))
+    Ok(principal)
 }
 
 fn skew(protocol: Protocol) -> Duration {
@@ -115,19 +133,50 @@ fn refusal(rejection: &Rejection) -> Fault {
 /// whoever signs with a key of ours. An error is a sentence for a person.
 pub(crate) fn controller(app: &App, request: &Request<'_>) -> Result<Principal, String> {
     if !app.identity.has_credentials() {
-        return Ok(anyone(app, Credential::claimed(request).as_ref()));
+        return Ok(anyone(app, request, Credential::claimed(request).as_ref()));
     }
-    signer(app, request, None, Window::QUERY_SKEW).map_err(|unverified| match unverified {
+    let signed = signer(app, request, None, Window::QUERY_SKEW);
+    if matches!(signed, Ok(Principal::Role(_))) {
+        return Err("sign with a key that `tidemill init` made: not for roles".to_owned());
+    }
+    signed.map_err(|unverified| match unverified {
         Unverified::Unsigned => "sign the request with a key that `tidemill init` made".to_owned(),
-        Unverified::UnknownKey => {
+        Unverified::UnknownKey | Unverified::Expired => {
             "unknown access key: sign with one that `tidemill init` made".to_owned()
         }
         Unverified::Rejected(rejection) => rejection.to_string(),
     })
 }
 
-/// Whoever calls an open service, in the account that the key names, or in that of all others.
-fn anyone(app: &App, claimed: Option<&Credential>) -> Principal {
+/// Whoever calls an open service: an instance that shows the token it was given, and otherwise
+/// anybody, in the account that the key names, or in that of all others.
+fn anyone(app: &App, request: &Request<'_>, claimed: Option<&Credential>) -> Principal {
+    if let Some(key) = claimed.and_then(|claimed| shown(app, request, claimed)) {
+        return role(&key, false);
+    }
     let account = claimed.and_then(|credential| account_named_by(credential.key_id()));
     Principal::Anyone(account.unwrap_or(app.settings.account))
+}
+
+/// The session whose token an unverified request shows. Its time does not matter: nothing that an
+/// open service asks for does.
+fn shown(app: &App, request: &Request<'_>, claimed: &Credential) -> Option<SessionKey> {
+    // Nobody else's journey has to carry this.
+    if !claimed.key_id().starts_with("ASIA") {
+        return None;
+    }
+    let presented = Presented::of(request).ok()??;
+    app.identity.session(claimed.key_id(), presented.session_token()?).ok()
+}
+
+/// Somebody who acts in a role.
+fn role(key: &SessionKey, is_verified: bool) -> Principal {
+    let session = &key.session;
+    Principal::Role(Box::new(RoleSession {
+        account: session.account,
+        role: session.role.clone(),
+        role_id: session.role_id(),
+        name: session.name.clone(),
+        is_verified,
+    }))
 }

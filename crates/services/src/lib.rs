@@ -12,6 +12,6 @@ pub mod sts;
 mod token;
 
 pub use cloudwatch::{CloudWatch, QueueMinutes};
-pub use context::{BaseUrl, Context, Principal};
+pub use context::{BaseUrl, Context, Principal, RoleSession, holder_of, instance_of};
 pub use ec2::Ec2;
 pub use sqs::Sqs;

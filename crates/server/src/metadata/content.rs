@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use tidemill_base::Timestamp;
 use tidemill_fleet::{Instance, Phase, USUAL};
+use tidemill_identity::SessionKey;
+
+use crate::roles;
 
 /// The versions that the service has always had, of which every date is as good as another.
 const VERSIONS: &str = "1.0\nlatest";
 /// Where every instance is found.
 const ADDRESS: &str = "127.0.0.1";
 
-/// What is at `path`, if anything is.
-pub(super) fn find(instance: &Instance, path: &str) -> Option<Vec<u8>> {
+/// What is at `path`, if anything is; `key` is that of the instance's role.
+pub(super) fn find(instance: &Instance, key: Option<&SessionKey>, path: &str) -> Option<Vec<u8>> {
     let path = path.trim_matches('/');
     if path.is_empty() {
         return Some(VERSIONS.into());
@@ -25,7 +28,7 @@ pub(super) fn find(instance: &Instance, path: &str) -> Option<Vec<u8>> {
         // As it was given, whatever is in it.
         return instance.recipe.user_data.clone().filter(|data| !data.is_empty());
     }
-    let leaves = leaves(instance);
+    let leaves = leaves(instance, key);
     if let Some((_, text)) = leaves.iter().find(|(leaf, _)| leaf == rest) {
         return Some(text.clone().into_bytes());
     }
@@ -46,7 +49,7 @@ fn is_version(version: &str) -> bool {
 }
 
 /// Everything but the user data, by path.
-fn leaves(instance: &Instance) -> Vec<(String, String)> {
+fn leaves(instance: &Instance, key: Option<&SessionKey>) -> Vec<(String, String)> {
     let recipe = &instance.recipe;
     let region = instance.owner.region.as_str();
     let zone = recipe.zone.clone().unwrap_or_else(|| format!("{region}a"));
@@ -83,6 +86,12 @@ fn leaves(instance: &Instance) -> Vec<(String, String)> {
             (format!("meta-data/tags/instance/{name}"), value.clone())
         };
         leaves.extend(instance.tags.iter().map(tag));
+    }
+    if let Some((key, profile)) = key.zip(recipe.profile.as_ref()) {
+        let info = roles::profile(instance, profile, key);
+        leaves.push(("meta-data/iam/info".to_owned(), format!("{info:#}")));
+        let path = format!("meta-data/iam/security-credentials/{}", key.session.role);
+        leaves.push((path, format!("{:#}", roles::for_metadata(key))));
     }
     let document = json!({
         "accountId": instance.owner.account.to_string(),

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderName, Method, StatusCode};
 use tidemill_base::{ByteSize, Chance, Clock, Timestamp};
 use tidemill_fleet::{Fleet, Instance, InstanceId};
@@ -13,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
 use super::content;
+use crate::roles::{self, KEYS_PATH, Roles};
 
 const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
@@ -34,13 +36,20 @@ pub(super) struct Keeper {
     fleet: Fleet,
     clock: Clock,
     chance: Chance,
+    roles: Arc<Roles>,
     /// Until when each token may be shown.
     tokens: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Keeper {
-    pub(super) fn new(id: InstanceId, fleet: Fleet, clock: Clock, chance: Chance) -> Self {
-        Self { id, fleet, clock, chance, tokens: Mutex::default() }
+    pub(super) fn new(
+        id: InstanceId,
+        fleet: Fleet,
+        clock: Clock,
+        chance: Chance,
+        roles: Arc<Roles>,
+    ) -> Self {
+        Self { id, fleet, clock, chance, roles, tokens: Mutex::default() }
     }
 
     /// Answers who comes to the port, as long as there are `places`, until this is dropped.
@@ -81,6 +90,9 @@ impl Keeper {
         let Some(instance) = self.fleet.look(|state| state.instance(self.id).cloned()) else {
             return plain(StatusCode::NOT_FOUND, "there is no such instance");
         };
+        if request.path == KEYS_PATH {
+            return self.keys(request, &instance);
+        }
         let options = instance.recipe.metadata.clone().unwrap_or_default();
         if options.endpoint.as_deref() == Some("disabled") {
             return plain(StatusCode::FORBIDDEN, "the instance has its metadata turned off");
@@ -92,6 +104,23 @@ impl Keeper {
                 self.read(request, &instance, required)
             }
             _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET or PUT"),
+        }
+    }
+
+    /// `GET /tidemill/credentials`, as a container asks: whoever shows what the instance's programs
+    /// were told is given its key.
+    fn keys(&self, request: &Request<'_>, instance: &Instance) -> Answer {
+        if *request.method != Method::GET {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "GET");
+        }
+        let shown = request.headers.text(AUTHORIZATION);
+        if !shown.is_some_and(|shown| self.roles.is_pass(self.id, shown)) {
+            let needed = "show AWS_CONTAINER_AUTHORIZATION_TOKEN as the header Authorization";
+            return plain(StatusCode::UNAUTHORIZED, needed);
+        }
+        match self.roles.key(instance) {
+            Some(key) => json(roles::for_container(&key).to_string()),
+            None => plain(StatusCode::NOT_FOUND, "the instance has no role"),
         }
     }
 
@@ -133,7 +162,8 @@ impl Keeper {
         if known.is_none() && (shown.is_some() || required) {
             return plain(StatusCode::UNAUTHORIZED, "show a token: PUT /latest/api/token");
         }
-        match content::find(instance, request.path) {
+        let key = instance.recipe.profile.as_ref().and_then(|_| self.roles.key(instance));
+        match content::find(instance, key.as_ref(), request.path) {
             Some(found) => {
                 let mut answer = plain(StatusCode::OK, found);
                 if let Some(until) = known {
@@ -154,6 +184,10 @@ impl Handler for Asked {
     async fn answer(&self, request: Request<'_>) -> Answer {
         self.0.answer(&request)
     }
+}
+
+fn json(text: String) -> Answer {
+    Answer::new(StatusCode::OK, "application/json", text)
 }
 
 fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> Answer {

@@ -201,12 +201,16 @@ fn user_data(text: &str) -> Result<Vec<u8>, Fault> {
 
 fn profile_of(arn: Option<&str>, name: Option<&str>) -> Result<Profile, Fault> {
     match (arn, name) {
-        (Some(arn), None) if arn.contains(":instance-profile/") => Ok(Profile::Arn(arn.to_owned())),
+        (Some(arn), None) if is_profile_arn(arn) => Ok(Profile::Arn(arn.to_owned())),
         (Some(arn), None) => Err(fault::invalid(format!(
             "Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance \
              Profile ARN"
         ))),
-        (None, Some(name)) if !name.is_empty() => Ok(Profile::Name(name.to_owned())),
+        (None, Some(name)) if is_profile_name(name) => Ok(Profile::Name(name.to_owned())),
+        (None, Some(name)) if !name.is_empty() => Err(fault::invalid(format!(
+            "Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance \
+             Profile name"
+        ))),
         (None, _) => Err(fault::missing(
             "The request must contain the parameter iamInstanceProfile.arn or \
              iamInstanceProfile.name",
@@ -216,6 +220,17 @@ fn profile_of(arn: Option<&str>, name: Option<&str>) -> Result<Profile, Fault> {
              'iamInstanceProfile.arn'",
         )),
     }
+}
+
+/// What IAM takes for a name: it is the role's, too, which keys are made for.
+fn is_profile_name(name: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"_+=,.@-".contains(&it);
+    (1..=128).contains(&name.len()) && name.bytes().all(plain)
+}
+
+fn is_profile_arn(arn: &str) -> bool {
+    let path = arn.split_once(":instance-profile/").map(|(_, path)| path);
+    path.and_then(|path| path.rsplit('/').next()).is_some_and(is_profile_name)
 }
 
 fn metadata_of(

@@ -70,7 +70,7 @@ impl Given {
             attributes_md5: digest::of_attributes(&attributes),
             body: self.body.body,
             attributes,
-            sender: cx.account().text(),
+            sender: cx.principal.user_id(),
             trace_header: self.trace_header,
             group: self.group_id,
             deduplication,

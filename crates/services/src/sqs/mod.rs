@@ -155,11 +155,7 @@ impl Sqs {
     }
 }
 
-/// Policies are kept and not yet obeyed: a queue is its own account's alone. An open service asks
-/// nobody.
+/// Policies are kept and not yet obeyed: a queue is its own account's alone.
 fn may_use(principal: &Principal, key: &QueueKey) -> bool {
-    match principal {
-        Principal::Root(account) => *account == key.account,
-        Principal::Anyone(_) => true,
-    }
+    principal.is_of(key.account)
 }

@@ -43,7 +43,8 @@ pub(super) async fn handle(
     let names = older.iter().map(AsRef::as_ref).chain(newer.iter().map(AsRef::as_ref));
     let system = SystemWanted { fifo, ..SystemWanted::read(names)? };
     let attempt = request.receive_request_attempt_id;
-    let receive = Receive { max, visibility, wait, attempt, holder: None };
+    let holder = cx.principal.holder();
+    let receive = Receive { max, visibility, wait, attempt, holder };
     let deliveries = sqs.engine.receive(id, receive).await;
     let deliveries = deliveries.map_err(|it| fault::of(it, ""))?;
     let wanted = request.message_attribute_names.unwrap_or_default();

@@ -14,17 +14,17 @@ pub fn handle(cx: &Context<'_>, request: &Request) -> Result<Response, Fault> {
         | Request::GetAccessKeyInfo(_)
         | Request::GetSessionToken(_) => Err(Fault::new(
             &fault::INVALID_ACTION,
-            "Tidemill has root keys only: there are no sessions, roles or policies yet.",
+            "Tidemill has root keys, and roles of instances: there are no other roles, sessions or \
+             policies yet.",
         )),
     }
 }
 
 fn caller_identity(cx: &Context<'_>) -> GetCallerIdentityResponse {
-    let account = cx.account().to_string();
     GetCallerIdentityResponse {
-        // A root's user id is its account's.
-        user_id: Some(account.clone()),
-        account: Some(account),
+        // A root's is its account's.
+        user_id: Some(cx.principal.user_id()),
+        account: Some(cx.account().to_string()),
         arn: Some(cx.principal.to_string()),
     }
 }

@@ -1,0 +1,108 @@
+//! What `tidemill top` shows: `POST /_tidemill/top` with `{"Region": …}` answers with the queues
+//! and the instances of whoever asks, as they are now. Rates are for the asker to make of two
+//! answers.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tidemill_base::Timestamp;
+use tidemill_fleet::process::Wanted;
+use tidemill_fleet::{Fleet, Instance, InstanceId, Phase};
+use tidemill_queue::{Holder, QueueMetrics};
+use tidemill_services::{Principal, holder_of};
+
+use crate::app::App;
+use crate::instances::{AskedList, owner};
+
+/// Most characters of a line that an instance printed.
+const LINE: usize = 200;
+
+/// An error is a sentence for a person.
+pub(crate) async fn look(
+    app: &App,
+    principal: &Principal,
+    asked: &AskedList,
+) -> Result<Value, String> {
+    let owner = owner(principal, asked.region())?;
+    let metrics = app.engine.metrics();
+    let own = metrics
+        .queues
+        .iter()
+        .filter(|one| one.key.account == owner.account && one.key.region == owner.region);
+    let now = app.clock.now();
+    let mut queues: Vec<Value> = own.map(|queue| of_queue(queue, now)).collect();
+    queues.sort_by_key(|queue| queue["Name"].as_str().map(str::to_owned));
+    let instances = match &app.fleet {
+        None => Vec::new(),
+        Some(fleet) => {
+            let found: Vec<Instance> =
+                fleet.look(|state| state.instances_of(&owner).cloned().collect());
+            let lines = last_lines(fleet, &found).await?;
+            let held = app.engine.holders();
+            let told = |one| of_instance(one, &held, lines.get(&one.id));
+            found.iter().map(told).collect()
+        }
+    };
+    Ok(json!({
+        "Now": now.as_millis(),
+        "Queues": queues,
+        "Instances": instances,
+    }))
+}
+
+fn of_queue(queue: &QueueMetrics, now: Timestamp) -> Value {
+    let QueueMetrics { counts, tally, .. } = queue;
+    json!({
+        "Name": queue.key.name.as_str(),
+        "Visible": counts.visible,
+        "InFlight": counts.in_flight,
+        "Delayed": counts.delayed,
+        "OldestSeconds": counts.oldest.map(|oldest| now.since(oldest).as_secs()),
+        "Receivers": queue.waiting_receivers,
+        "Sent": tally.sent,
+        "Received": tally.received,
+        "Deleted": tally.deleted,
+    })
+}
+
+fn of_instance(
+    instance: &Instance,
+    held: &BTreeMap<Holder, usize>,
+    line: Option<&String>,
+) -> Value {
+    json!({
+        "InstanceId": instance.id.to_string(),
+        "Name": instance.tags.get("Name"),
+        "Group": instance.tags.get("aws:autoscaling:groupName"),
+        "State": format!("{:?}", instance.phase).to_lowercase(),
+        "Launched": instance.launched.as_millis(),
+        "Held": held_by(instance.id, held),
+        "LastLine": line,
+    })
+}
+
+/// How many messages an instance has in flight.
+pub(crate) fn held_by(id: InstanceId, held: &BTreeMap<Holder, usize>) -> usize {
+    holder_of(id).and_then(|holder| held.get(&holder)).copied().unwrap_or_default()
+}
+
+/// What each instance's programs printed last, if they did.
+async fn last_lines(
+    fleet: &Fleet,
+    instances: &[Instance],
+) -> Result<BTreeMap<InstanceId, String>, String> {
+    let gone = |one: &&Instance| one.phase != Phase::Terminated;
+    let ids: Vec<InstanceId> = instances.iter().filter(gone).map(|one| one.id).collect();
+    let fleet = fleet.clone();
+    let wanted = Wanted { since: None, boot: None, programs: true };
+    let read = move || {
+        // One whose log cannot be read is shown without it.
+        let last = |id| fleet.last_lines(id, wanted, 1).ok()?.0.pop();
+        let text = |id| {
+            let line = String::from_utf8_lossy(&last(id)?.text).into_owned();
+            Some((id, line.chars().take(LINE).collect()))
+        };
+        ids.into_iter().filter_map(text).collect()
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())
+}
