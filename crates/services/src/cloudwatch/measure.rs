@@ -44,10 +44,11 @@ fn range(check: &Check, at: Timestamp) -> (Timestamp, Timestamp) {
     (first(check, at) - before, at)
 }
 
-/// Looks up what there is for a check when `at` has come.
-pub(super) fn gather(state: &State, check: &Check, at: Timestamp, now: Timestamp) -> Gathered {
+/// Looks up what there is for a check when `at` has come. Of a leap the clock shows the end: what
+/// was young at `at` may be old by then, and is looked at as it was.
+pub(super) fn gather(state: &State, check: &Check, at: Timestamp) -> Gathered {
     let range = range(check, at);
-    let look = |it: &Measure| state.whole(&it.metric, it.unit, range, it.period, now);
+    let look = |it: &Measure| state.whole(&it.metric, it.unit, range, it.period, at);
     Gathered(match &check.source {
         Source::Metric(measure) => vec![look(measure)],
         Source::Queries(queries) => queries

@@ -19,7 +19,7 @@ impl CloudWatch {
     /// Looks at the alarms whose turn it is at `at`, which is a multiple of ten seconds, and takes
     /// the actions that come of it. While the disk takes nothing in, the alarms stay as they are.
     pub async fn watch(&self, at: Timestamp) {
-        if self.queues.failure().is_some() {
+        if self.may_change().is_err() {
             return;
         }
         let due: Vec<AlarmKey> = self.metrics.look(|state| {
@@ -28,7 +28,6 @@ impl CloudWatch {
             let due = alarms.filter(|(_, it)| it.settings.check().is_some_and(due));
             due.map(|(key, _)| key.clone()).collect()
         });
-        let now = self.metrics.now();
         let mut turned = Vec::new();
         for part in due.chunks(PART) {
             let gathered: Vec<(&AlarmKey, Check, Standing, Gathered)> =
@@ -36,7 +35,7 @@ impl CloudWatch {
                     let gathered = |key| {
                         let alarm = state.alarms().find(key)?;
                         let check = alarm.settings.check()?;
-                        let gathered = measure::gather(state, check, at, now);
+                        let gathered = measure::gather(state, check, at);
                         Some((key, check.clone(), alarm.reason.standing, gathered))
                     };
                     part.iter().filter_map(gathered).collect()
