@@ -183,6 +183,49 @@ def test_an_alarm_of_ten_seconds_is_looked_at_each_ten(fresh):
     assert described(client, "quick")["StateValue"] == "ALARM"
 
 
+def test_a_leap_of_hours_looks_at_short_periods_as_they_were(fresh):
+    service = fresh("--clock", "manual").start()
+    client = service.client("cloudwatch")
+    on_the_minute(service)
+    client.put_metric_alarm(**settings("quick", Period=10, TreatMissingData="notBreaching"))
+    data = [{"MetricName": "quick", "Value": 3, "StorageResolution": 1, "Timestamp": now(service)}]
+    client.put_metric_data(Namespace="Alarms", MetricData=data)
+    service.advance("4h")
+    turned = history(client, "quick", HistoryItemType="StateUpdate")
+    assert [item["HistorySummary"] for item in turned] == [
+        "Alarm updated from INSUFFICIENT_DATA to ALARM",
+        "Alarm updated from ALARM to OK",
+    ]
+
+
+@pytest.mark.parametrize(
+    "call, parameters, where",
+    [
+        ("put_metric_alarm", {"AlarmName": "a\0"}, "AlarmName"),
+        ("put_metric_alarm", {"AlarmDescription": "d\x01"}, "AlarmDescription"),
+        ("put_metric_alarm", {"Namespace": "n\x1f"}, "Namespace"),
+        ("put_metric_alarm", {"MetricName": "m\n"}, "MetricName"),
+        ("put_metric_alarm", {"Dimensions": [{"Name": "d", "Value": "\x02"}]}, "Dimensions"),
+        ("put_metric_alarm", {"AlarmActions": [TOPIC + "\x03"]}, "Actions"),
+        ("put_metric_alarm", {"Tags": [{"Key": "k\x04", "Value": "v"}]}, "Tags"),
+        ("put_composite_alarm", {"AlarmDescription": "\ufffe"}, "AlarmDescription"),
+        ("put_composite_alarm", {"Tags": [{"Key": "k", "Value": "v\x05"}]}, "Tags"),
+        ("set_alarm_state", {"StateReason": "by\0hand"}, "StateReason"),
+    ],
+)
+def test_what_xml_cannot_say_is_no_text_of_an_alarm(plain, name, call, parameters, where):
+    plain.put_metric_alarm(**settings(name, AlarmDescription="two\n\tlines"))
+    assert described(plain, name)["AlarmDescription"] == "two\n\tlines"
+    whole = {
+        "put_metric_alarm": settings(name),
+        "put_composite_alarm": {"AlarmName": f"{name}-both", "AlarmRule": f"ALARM({name})"},
+        "set_alarm_state": {"AlarmName": name, "StateValue": "OK", "StateReason": "by hand"},
+    }[call]
+    code, message = refusal(getattr(plain, call), **whole | parameters)
+    assert code == "ValidationError"
+    assert message.startswith(f"The parameter {where} must not contain control characters")
+
+
 def test_an_alarm_that_looks_back_for_days_is_looked_at_each_hour(fresh):
     service = fresh("--clock", "manual").start()
     client = service.client("cloudwatch")

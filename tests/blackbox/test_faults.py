@@ -47,12 +47,15 @@ CHANGES = {
     "metrics": (
         "cloudwatch",
         "put_metric_data",
-        {"Namespace": "N", "MetricData": [{"MetricName": "m", "Value": 1.0}]},
+        lambda number: {"Namespace": "N", "MetricData": [{"MetricName": "m", "Value": number}]},
     ),
     "fleet": (
         "ec2",
         "create_launch_template",
-        {"LaunchTemplateName": "worker", "LaunchTemplateData": {"ImageId": "process"}},
+        lambda number: {
+            "LaunchTemplateName": f"worker-{number}",
+            "LaunchTemplateData": {"ImageId": "process"},
+        },
     ),
 }
 
@@ -64,8 +67,8 @@ def test_a_log_that_fails_is_told_once_and_the_queues_go_on(fresh, log):
     status, _, _ = service.request("POST", f"/_tidemill/faults?log={log}", b'"fail-write"')
     assert status == 200
     change = getattr(service.client(name), change)
-    for _ in range(5):
-        assert refused(change, **parameters)[0] == 500
+    for number in range(5):
+        assert refused(change, **parameters(number))[0] == 500
     status, word, reason = health(service)
     assert (status, word) == (503, "failed") and "a write failed" in reason
     assert refusing(service) == ["failed"]
@@ -81,7 +84,7 @@ def test_a_log_that_fails_is_told_once_and_the_queues_go_on(fresh, log):
 def test_a_sync_of_the_metrics_log_that_hangs_is_seen_and_others_do_not_wait_for_it(fresh):
     service = fresh("--allow-faults", "--disk-patience", "200ms").start()
     name, change, parameters = CHANGES["metrics"]
-    put = lambda: getattr(service.client(name), change)(**parameters)
+    put = lambda: getattr(service.client(name), change)(**parameters(1))
     break_disk = lambda how: service.request("POST", "/_tidemill/faults?log=metrics", how)[0]
     assert break_disk(b'"stall-sync"') == 200
     waiting = threading.Thread(target=put)

@@ -293,13 +293,7 @@ impl Alarms {
         let mut out = vec![SECTION_VERSION];
         put_u32(&mut out, length(self.by_key.len()));
         for (key, alarm) in &self.by_key {
-            put_alarm_key(&mut out, key);
-            put_settings(&mut out, &alarm.settings);
-            put_reason(&mut out, &alarm.reason);
-            for time in [alarm.configured, alarm.updated, alarm.turned] {
-                put_time(&mut out, time);
-            }
-            put_tags(&mut out, &alarm.tags);
+            put_alarm(&mut out, key, alarm);
         }
         put_u64(&mut out, self.items);
         put_u32(&mut out, length(self.history.len()));
@@ -328,11 +322,14 @@ impl Alarms {
             let (configured, updated, turned) = (reader.time()?, reader.time()?, reader.time()?);
             let tags = read_tags(&mut reader)?;
             let alarm = Alarm { settings, configured, reason, updated, turned, tags };
+            all.weight += alarm.weight(&key);
             all.by_key.insert(key, alarm);
         }
         all.items = reader.u64()?;
         for _ in 0..reader.u32()? {
-            all.history.push_back(read_item(&mut reader, composites)?);
+            let item = read_item(&mut reader, composites)?;
+            all.past += item.weight();
+            all.history.push_back(item);
         }
         for _ in 0..reader.u32()? {
             all.due.push_back(read_due(&mut reader, composites)?);
@@ -341,6 +338,38 @@ impl Alarms {
         Ok(all)
     }
 }
+
+fn put_alarm(out: &mut Vec<u8>, key: &AlarmKey, alarm: &Alarm) {
+    put_alarm_key(out, key);
+    put_settings(out, &alarm.settings);
+    put_reason(out, &alarm.reason);
+    for time in [alarm.configured, alarm.updated, alarm.turned] {
+        put_time(out, time);
+    }
+    put_tags(out, &alarm.tags);
+}
+
+impl Alarm {
+    /// About how many bytes of memory it takes: as many as are stored, and what points to them.
+    pub(crate) fn weight(&self, key: &AlarmKey) -> usize {
+        let mut stored = Vec::new();
+        put_alarm(&mut stored, key, self);
+        // A tag is two texts of their own, in a tree.
+        stored.len() + size_of::<(AlarmKey, Self)>() + self.tags.len() * TAG
+    }
+}
+
+impl HistoryItem {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let mut stored = Vec::new();
+        put_item(&mut stored, self);
+        stored.len() + size_of::<Self>()
+    }
+}
+
+/// About how many bytes a tag takes besides what it says.
+const TAG: usize = 64;
 
 fn put_item(out: &mut Vec<u8>, item: &HistoryItem) {
     put_u64(out, item.number);

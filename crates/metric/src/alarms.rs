@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::time::Duration;
 
-use tidemill_base::{AccountId, Region, Timestamp};
+use tidemill_base::{AccountId, ByteSize, Region, Timestamp};
 
 use crate::alarm::{
     Alarm, AlarmKey, AlarmSettings, Due, Happening, HistoryItem, Reason, Standing, Tags,
@@ -20,6 +20,10 @@ pub struct Alarms {
     pub(crate) due: VecDeque<Due>,
     /// How many items there ever were, and actions that were due.
     pub(crate) items: u64,
+    /// About how many bytes of memory the alarms take,
+    pub(crate) weight: usize,
+    /// and their history.
+    pub(crate) past: usize,
 }
 
 /// Something that was done about alarms.
@@ -43,8 +47,25 @@ pub(crate) enum Change {
 
 /// How long history is kept.
 const HISTORY: Duration = Duration::from_hours(14 * 24);
-/// More is not kept, however young.
+/// More is not kept, however young,
 const ITEMS: usize = 20_000;
+/// and neither is what would take more memory than this, in bytes.
+const PAST: usize = 16 << 20;
+
+impl Change {
+    /// The alarm that it is about.
+    fn key(&self) -> Option<&AlarmKey> {
+        match self {
+            Self::Put(key, ..)
+            | Self::Enabled(key, _)
+            | Self::Deleted(key)
+            | Self::Judged(key, _)
+            | Self::Tagged(key, _)
+            | Self::Untagged(key, _) => Some(key),
+            Self::Acted(..) => None,
+        }
+    }
+}
 
 impl Alarms {
     /// The alarm of this name.
@@ -89,8 +110,29 @@ impl Alarms {
         self.due.iter()
     }
 
+    /// About how much memory the alarms take.
+    pub fn weight(&self) -> ByteSize {
+        ByteSize::bytes(self.weight as u64)
+    }
+
+    /// About how much memory their history takes.
+    pub fn past(&self) -> ByteSize {
+        ByteSize::bytes(self.past as u64)
+    }
+
     /// Takes in what was done at `now`. What is said of an alarm that is not there is nothing.
     pub(crate) fn changed(&mut self, change: Change, now: Timestamp) {
+        let key = change.key().cloned();
+        let weight = |alarms: &Self| {
+            let entry = key.as_ref().and_then(|key| alarms.by_key.get_key_value(key));
+            entry.map_or(0, |(key, alarm)| alarm.weight(key))
+        };
+        let before = weight(self);
+        self.take(change, now);
+        self.weight = self.weight + weight(self) - before;
+    }
+
+    fn take(&mut self, change: Change, now: Timestamp) {
         match change {
             Change::Put(key, settings, tags) => self.put(&key, *settings, tags, now),
             Change::Enabled(key, enabled) => {
@@ -172,7 +214,9 @@ impl Alarms {
     fn remember(&mut self, key: &AlarmKey, composite: bool, at: Timestamp, what: Happening) {
         self.items += 1;
         let (number, key) = (self.items, key.clone());
-        self.history.push_back(HistoryItem { number, key, composite, at, what });
+        let item = HistoryItem { number, key, composite, at, what };
+        self.past += item.weight();
+        self.history.push_back(item);
         self.forget(at);
     }
 
@@ -183,9 +227,9 @@ impl Alarms {
 
     /// Forgets history that is too old at `now`, or too much.
     pub(crate) fn forget(&mut self, now: Timestamp) {
-        while self.history.len() > ITEMS {
-            self.history.pop_front();
+        while self.history.len() > ITEMS || self.past > PAST || self.is_stale(now) {
+            let Some(item) = self.history.pop_front() else { return };
+            self.past -= item.weight();
         }
-        while self.history.pop_front_if(|item| item.at + HISTORY < now).is_some() {}
     }
 }

@@ -79,6 +79,8 @@ pub enum Error {
 
 /// The name of the section that holds what was measured.
 const SECTION: &str = "metrics";
+/// Alarms take at most this part of the memory; their history comes beside.
+const ALARMS_PART: u64 = 4;
 /// The name of the section that holds the alarms.
 const ALARMS: &str = "alarms";
 /// At least so much is appended between two checkpoints, and twice as much as one has: writing them
@@ -162,24 +164,32 @@ impl Metrics {
     /// tagged with stays.
     ///
     /// # Errors
-    /// If the journal accepts nothing more.
+    /// If there is no memory for more, or the journal accepts nothing more.
     pub async fn put_alarm(
         &self,
         key: AlarmKey,
         settings: AlarmSettings,
         tags: Tags,
-    ) -> Result<(), Poisoned> {
+    ) -> Result<(), Error> {
+        self.may_have_more_alarms()?;
         let now = self.now();
-        self.change(vec![Change::Put(key, Box::new(settings), tags)], now).await
+        Ok(self.change(vec![Change::Put(key, Box::new(settings), tags)], now).await?)
     }
 
     /// Tags an alarm. A tag of the same key is replaced.
     ///
     /// # Errors
-    /// If the journal accepts nothing more.
-    pub async fn tag_alarm(&self, key: AlarmKey, tags: Tags) -> Result<(), Poisoned> {
+    /// If there is no memory for more, or the journal accepts nothing more.
+    pub async fn tag_alarm(&self, key: AlarmKey, tags: Tags) -> Result<(), Error> {
+        self.may_have_more_alarms()?;
         let now = self.now();
-        self.change(vec![Change::Tagged(key, tags)], now).await
+        Ok(self.change(vec![Change::Tagged(key, tags)], now).await?)
+    }
+
+    fn may_have_more_alarms(&self) -> Result<(), Error> {
+        let most = ByteSize::bytes(self.0.limit.as_u64() / ALARMS_PART);
+        let full = self.look(|state| state.alarms().weight() > most);
+        if full { Err(Error::Full) } else { Ok(()) }
     }
 
     /// Takes tags from an alarm, by their keys.
@@ -261,7 +271,7 @@ impl Metrics {
     pub fn stored(&self) -> Stored {
         self.look(|state| Stored {
             metrics: state.len(),
-            weight: state.weight(),
+            weight: ByteSize::bytes(state.weight().as_u64() + beside(state)),
             retention: state.retention(),
         })
     }
@@ -387,14 +397,14 @@ impl Inner {
     /// How long things are to be kept from now on, where that has to change for more to come in.
     /// Nothing is given up unless that makes room.
     fn make_room(&self, shown: &mut Shown, now: Timestamp) -> Result<Option<Retention>, Error> {
+        let limit = self.room(&shown.state);
         // What is on its way already need not be asked for again.
-        if shown.state.weight() <= self.limit || shown.is_aging() {
+        if shown.state.weight() <= ByteSize::bytes(limit) || shown.is_aging() {
             return Ok(None);
         }
         if shown.vain.is_some_and(|at| at <= now && now.since(at) < LOOK) {
             return Err(Error::Full);
         }
-        let limit = self.limit.as_u64();
         let roomy = ByteSize::bytes(limit - limit / ROOM);
         let state = &shown.state;
         let helps = |shorter: &Retention| state.weight_after(*shorter, now) <= roomy;
@@ -403,12 +413,24 @@ impl Inner {
         shorter.map(Some).ok_or(Error::Full)
     }
 
+    /// How many bytes there are for metrics: all but what alarms and their history take, and half
+    /// at least.
+    fn room(&self, state: &State) -> u64 {
+        let limit = self.limit.as_u64();
+        limit.saturating_sub(beside(state)).max(limit / 2)
+    }
+
     /// How long things are to be kept where there is room again.
     fn relaxed(&self, state: &State) -> Retention {
         let retention = state.retention();
-        let roomy = state.weight().as_u64() < self.limit.as_u64() / 4;
+        let roomy = state.weight().as_u64() < self.room(state) / 4;
         if roomy { retention.longer() } else { retention }
     }
+}
+
+/// How many bytes alarms take, and their history.
+fn beside(state: &State) -> u64 {
+    state.alarms().weight().as_u64() + state.alarms().past().as_u64()
 }
 
 impl Shown {

@@ -135,8 +135,8 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "text")]
     pub(crate) recent_bodies: Option<ByteSize>,
 
-    /// Memory for the metrics of CloudWatch; before they take more, they are kept for half as long
-    /// [default: 128MiB]
+    /// Memory for the metrics of CloudWatch, a quarter of it for alarms at most; before they take
+    /// more, metrics are kept for half as long [default: 128MiB]
     #[arg(long, value_name = "SIZE", env = "TIDEMILL_METRICS_MEMORY")]
     #[serde(deserialize_with = "text")]
     pub(crate) metrics_memory: Option<ByteSize>,

@@ -3,7 +3,7 @@
 use tidemill_journal::{Keep, MemoryDriver};
 
 use super::*;
-use crate::alarm::{Standing, Watched};
+use crate::alarm::{HistoryItem, Standing, Watched};
 use crate::check::{Check, Comparison, Measure, Source};
 use crate::key::{Dimension, MetricKey};
 use crate::point::{Measurement, Resolution};
@@ -228,4 +228,59 @@ async fn an_alarm_and_what_is_due_survive_the_machine_with_a_checkpoint_and_with
     drop(metrics);
     driver.crash(&Keep::Synced);
     assert_eq!(standing(&open(&driver, &clock)), (Standing::Alarming, 0));
+}
+
+#[tokio::test]
+async fn alarms_take_a_part_of_the_memory_and_one_that_goes_makes_room() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    let named = |number| AlarmKey { name: format!("a{number}").into(), ..alarm_key() };
+    let put = async |number| {
+        let description = Some("x".repeat(1024).into());
+        let settings = AlarmSettings { description, ..alarm_settings() };
+        metrics.put_alarm(named(number), settings, Tags::new()).await
+    };
+    let mut count = 0;
+    while put(count).await.is_ok() {
+        count += 1;
+    }
+    assert!(matches!(put(count).await, Err(Error::Full)));
+    assert!((8..16).contains(&count), "a quarter of 64 KiB has room for {count}");
+    let tags = Tags::from([("k".into(), "v".into())]);
+    assert!(matches!(metrics.tag_alarm(named(0), tags).await, Err(Error::Full)));
+    metrics.delete_alarms((0..count).map(named).collect()).await.unwrap();
+    assert_eq!(metrics.look(|state| state.alarms().weight()), ByteSize::bytes(0));
+    put(0).await.unwrap();
+    // What they take is not there for metrics.
+    assert!(metrics.stored().weight > metrics.look(State::weight));
+}
+
+#[test]
+fn history_takes_no_more_memory_than_it_may() {
+    let mut alarms = Alarms::default();
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let put = Change::Put(alarm_key(), Box::new(alarm_settings()), Tags::new());
+    alarms.changed(put, now);
+    let text: Box<str> = "x".repeat(1 << 20).into();
+    for turn in 0..40 {
+        let standing = if turn % 2 == 0 { Standing::Fine } else { Standing::Alarming };
+        let reason = Reason { standing, text: text.clone(), data: None };
+        alarms.changed(Change::Judged(alarm_key(), reason), now);
+    }
+    assert!(alarms.past() <= ByteSize::mib(16), "{:?}", alarms.past());
+    assert_eq!(alarms.history().count(), 7);
+    let items: usize = alarms.history().map(HistoryItem::weight).sum();
+    assert_eq!(alarms.past(), ByteSize::bytes(items as u64));
+}
+
+#[tokio::test]
+async fn history_grows_too_old_where_nothing_is_measured_too() {
+    let (driver, clock) = (MemoryDriver::new(), clock());
+    let metrics = open(&driver, &clock);
+    metrics.put_alarm(alarm_key(), alarm_settings(), Tags::new()).await.unwrap();
+    for (days, left) in [(13, 1), (2, 0)] {
+        clock.advance(Duration::from_hours(days * 24));
+        metrics.tidy().unwrap();
+        assert_eq!(metrics.look(|state| state.alarms().history().count()), left);
+    }
 }

@@ -6,9 +6,17 @@ use tidemill_api::cloudwatch::{
 use tidemill_metric::{
     Alarm, AlarmKey, Check, Comparison, Measure, Missing, Source, Standing, Watched,
 };
+use tidemill_wire::Fault;
 
-use super::{alarm_queries, names};
+use super::{alarm_queries, fault, names};
 use crate::context::Context;
+
+/// Refuses what XML cannot say in what an alarm is called, and in what is said of it.
+pub(super) fn check_texts(name: &str, description: Option<&str>) -> Result<(), Fault> {
+    names::check(name, "AlarmName")
+        .and_then(|()| names::check_text(description.unwrap_or_default(), "AlarmDescription"))
+        .map_err(fault::validation)
+}
 
 /// The caller's alarm of this name.
 pub(super) fn key(cx: &Context<'_>, name: &str) -> AlarmKey {

@@ -36,6 +36,41 @@ pub(super) fn are_distinct(dimensions: &[Dimension]) -> bool {
     names.windows(2).all(|pair| pair[0] != pair[1])
 }
 
+/// Refuses control characters in a name: XML cannot say them, and tokens rely on there being none.
+pub(super) fn check(name: &str, parameter: &str) -> Result<(), String> {
+    if name.contains(|c: char| c.is_control() || is_unsaid(c)) {
+        return Err(format!("The parameter {parameter} must not contain control characters."));
+    }
+    Ok(())
+}
+
+/// The same in what people are told, which may have several lines.
+pub(super) fn check_text(text: &str, parameter: &str) -> Result<(), String> {
+    if text.contains(is_unsaid) {
+        return Err(format!(
+            "The parameter {parameter} must not contain control characters but tabs and line ends."
+        ));
+    }
+    Ok(())
+}
+
+/// What XML cannot say, even in a reference.
+fn is_unsaid(c: char) -> bool {
+    let is_blank = matches!(c, '\t' | '\n' | '\r');
+    (c.is_ascii_control() && c != '\u{7f}' && !is_blank) || matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Refuses control characters in whatever a metric is called.
+pub(super) fn check_metric(key: &MetricKey, metric: &str) -> Result<(), String> {
+    check(&key.namespace, &format!("{metric}Namespace"))?;
+    check(&key.name, &format!("{metric}MetricName"))?;
+    for dimension in key.dimensions() {
+        check(&dimension.name, &format!("{metric}Dimensions"))?;
+        check(&dimension.value, &format!("{metric}Dimensions"))?;
+    }
+    Ok(())
+}
+
 /// The unit of this name.
 pub(super) fn unit(unit: &api::StandardUnit) -> Unit {
     // A test below looks that there are all that the model has.

@@ -8,7 +8,7 @@ use super::action::Action;
 use super::alarm_rule::Rule;
 use super::composite::Family;
 use super::put_metric_alarm::{actions, check_room};
-use super::{CloudWatch, alarm, fault, tags};
+use super::{CloudWatch, alarm, fault, names, tags};
 use crate::context::Context;
 
 /// So many composite alarms may name an alarm.
@@ -21,6 +21,8 @@ pub(super) async fn handle(
 ) -> Result<(), Fault> {
     service.may_change()?;
     refuse_unknown(&it)?;
+    alarm::check_texts(&it.alarm_name, it.alarm_description.as_deref())?;
+    names::check_text(&it.alarm_rule, "AlarmRule").map_err(fault::validation)?;
     let key = alarm::key(cx, &it.alarm_name);
     let rule = Rule::read(&it.alarm_rule, &key).map_err(fault::validation)?;
     let tags = tags::read(it.tags.unwrap_or_default()).map_err(fault::validation)?;
@@ -53,7 +55,7 @@ pub(super) async fn handle(
         }
     })?;
     let put = service.metrics.put_alarm(key.clone(), settings, tags).await;
-    put.map_err(|_| fault::failed())?;
+    put.map_err(|error| fault::of(&error))?;
     service.look_at_new(key, is_new).await;
     service.act().await;
     Ok(())

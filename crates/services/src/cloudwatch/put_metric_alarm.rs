@@ -23,6 +23,7 @@ pub(super) async fn handle(
 ) -> Result<(), Fault> {
     service.may_change()?;
     refuse_unknown(&it)?;
+    alarm::check_texts(&it.alarm_name, it.alarm_description.as_deref())?;
     let key = alarm::key(cx, &it.alarm_name);
     let tags = tags::read(it.tags.clone().unwrap_or_default()).map_err(fault::validation)?;
     let settings = settings(cx, it)?;
@@ -38,7 +39,7 @@ pub(super) async fn handle(
         check_room(alarms, &key)
     })?;
     let put = service.metrics.put_alarm(key, settings, tags).await;
-    put.map_err(|_| fault::failed())
+    put.map_err(|error| fault::of(&error))
 }
 
 /// Whether there may be this alarm, too.
@@ -141,6 +142,7 @@ fn measure(cx: &Context<'_>, it: &PutMetricAlarmInput) -> Result<Measure, Fault>
         return Err(fault::validation("No Metric may specify the same dimension twice."));
     }
     let metric = names::key(cx, namespace, name, it.dimensions.as_ref());
+    names::check_metric(&metric, "").map_err(fault::validation)?;
     Ok(Measure { metric, statistic, unit: it.unit.as_ref().map(names::unit), period })
 }
 
@@ -153,6 +155,7 @@ pub(super) fn actions(
         list.unwrap_or_default().into_iter().map(String::into_boxed_str).collect::<Vec<_>>()
     });
     for action in actions.iter().flatten() {
+        names::check(action, "Actions").map_err(fault::validation)?;
         Action::read(action, &cx.region)?;
     }
     Ok(actions)

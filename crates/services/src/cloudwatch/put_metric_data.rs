@@ -33,7 +33,7 @@ pub(super) async fn handle(
             "Tidemill keeps no entities: send what was measured as MetricData.",
         ));
     }
-    printable(&it.namespace, "Namespace")?;
+    names::check(&it.namespace, "Namespace").map_err(fault::invalid)?;
     let data = it.metric_data.unwrap_or_default();
     if data.is_empty() {
         return Err(fault::missing("The parameter MetricData is required."));
@@ -54,11 +54,11 @@ fn point(datum: MetricDatum, place: &str, now: Timestamp) -> Result<Point, Fault
     if !names::are_distinct(&dimensions) {
         return Err(fault::invalid("No Metric may specify the same dimension twice."));
     }
-    printable(&datum.metric_name, &format!("{place}.MetricName"))?;
+    names::check(&datum.metric_name, &format!("{place}.MetricName")).map_err(fault::invalid)?;
     for (dimension, number) in dimensions.iter().zip(1..) {
         let place = format!("{place}.Dimensions.member.{number}");
-        printable(&dimension.name, &format!("{place}.Name"))?;
-        printable(&dimension.value, &format!("{place}.Value"))?;
+        names::check(&dimension.name, &format!("{place}.Name")).map_err(fault::invalid)?;
+        names::check(&dimension.value, &format!("{place}.Value")).map_err(fault::invalid)?;
     }
     let at = datum.timestamp.unwrap_or(now);
     if at + PAST < now {
@@ -163,16 +163,6 @@ fn check(number: f64, parameter: &str) -> Result<(), Fault> {
         return Ok(());
     }
     Err(fault::invalid(fault::bad_value(number, parameter)))
-}
-
-/// Refuses control characters in what a metric is called: XML cannot say them, and the tokens of
-/// ListMetrics rely on there being none.
-fn printable(name: &str, parameter: &str) -> Result<(), Fault> {
-    if name.contains(char::is_control) {
-        let told = format!("The parameter {parameter} must not contain control characters.");
-        return Err(fault::invalid(told));
-    }
-    Ok(())
 }
 
 fn positive(parameter: &str) -> Fault {

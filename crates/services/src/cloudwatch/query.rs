@@ -21,6 +21,11 @@ pub(super) fn check(query: &MetricDataQuery, place: &str) -> Result<(), Fault> {
         )));
     }
     let (expression, stat) = (format!("{place}.Expression"), format!("{place}.MetricStat"));
+    let texts = [("Expression", &query.expression), ("Label", &query.label)];
+    for (name, text) in texts {
+        let text = text.as_deref().unwrap_or_default();
+        names::check_text(text, &format!("{place}.{name}")).map_err(fault::validation)?;
+    }
     match (&query.expression, &query.metric_stat) {
         (Some(_), Some(_)) => return Err(fault::validation(fault::both(&expression, &stat))),
         (None, None) => {
@@ -67,7 +72,10 @@ pub(super) fn check_stat(stat: &MetricStat, place: &str) -> Result<(Statistic, D
 pub(super) fn metric(cx: &Context<'_>, stat: &MetricStat, place: &str) -> Result<MetricKey, Fault> {
     match (&stat.metric.namespace, &stat.metric.metric_name) {
         (Some(namespace), Some(name)) => {
-            Ok(names::key(cx, namespace, name, stat.metric.dimensions.as_ref()))
+            let key = names::key(cx, namespace, name, stat.metric.dimensions.as_ref());
+            let place = format!("{place}.MetricStat.Metric.");
+            names::check_metric(&key, &place).map_err(fault::validation)?;
+            Ok(key)
         }
         (None, _) => Err(required(&format!("{place}.MetricStat.Metric.Namespace"))),
         (_, None) => Err(required(&format!("{place}.MetricStat.Metric.MetricName"))),

@@ -5,7 +5,7 @@ use tidemill_api::cloudwatch::{SetAlarmStateInput, StateValue, errors};
 use tidemill_metric::{Reason, Standing};
 use tidemill_wire::Fault;
 
-use super::{CloudWatch, alarm, fault};
+use super::{CloudWatch, alarm, fault, names};
 use crate::context::Context;
 
 /// Has an alarm stand as the caller says, until it is looked at the next time.
@@ -26,6 +26,10 @@ pub(super) async fn set(
             "StateReasonData is not valid JSON.",
         ));
     }
+    let told = it.state_reason_data.as_deref().unwrap_or_default();
+    names::check_text(&it.state_reason, "StateReason")
+        .and_then(|()| names::check_text(told, "StateReasonData"))
+        .map_err(fault::validation)?;
     let standing = match it.state_value {
         StateValue::Ok => Standing::Fine,
         StateValue::Alarm => Standing::Alarming,

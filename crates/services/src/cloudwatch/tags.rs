@@ -7,7 +7,7 @@ use tidemill_api::cloudwatch::{
 use tidemill_metric::{AlarmKey, Tags};
 use tidemill_wire::Fault;
 
-use super::{CloudWatch, alarm, fault};
+use super::{CloudWatch, alarm, fault, names};
 use crate::context::Context;
 
 /// Most tags of an alarm.
@@ -24,7 +24,7 @@ pub(super) async fn add(
     let tags = read(it.tags).map_err(fault::invalid)?;
     let new = tags.keys().filter(|tag| !known.contains_key(*tag)).count();
     check_number(known.len() + new).map_err(fault::invalid)?;
-    service.metrics.tag_alarm(key, tags).await.map_err(|_| fault::failed())
+    service.metrics.tag_alarm(key, tags).await.map_err(|error| fault::of(&error))
 }
 
 pub(super) async fn remove(
@@ -54,6 +54,10 @@ pub(super) fn read(given: Vec<Tag>) -> Result<Tags, String> {
     check_number(number)?;
     if let Some(tag) = given.iter().find(|tag| tag.key.to_ascii_lowercase().starts_with("aws:")) {
         return Err(format!("The tag key {} begins with aws:, which is reserved.", tag.key));
+    }
+    for tag in &given {
+        names::check(&tag.key, "Tags")?;
+        names::check_text(&tag.value, "Tags")?;
     }
     let tags: Tags = given.into_iter().map(|tag| (tag.key.into(), tag.value.into())).collect();
     if tags.len() < number {
