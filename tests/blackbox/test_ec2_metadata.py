@@ -187,4 +187,4 @@ def test_files_are_kept_for_instances_and_their_metadata(mill):
     mill.command = lambda: ["sh", "-c", 'ulimit -n 1024; exec "$0" "$@"', *command]
     mill.start()
     # 64 for each log, 32; 64 connections, and a port for each of 100 instances.
-    assert re.search(r"most\S*[=:]\S*572", mill.log.read_text())
+    assert re.search(r"most\S*[=:]\S*508", mill.log.read_text())

@@ -69,6 +69,8 @@ macro_rules! apis {
 }
 
 apis! {
+    /// Amazon EC2 Auto Scaling.
+    autoscaling
     /// Amazon CloudWatch.
     cloudwatch
     /// Amazon EC2: its instances.
@@ -81,4 +83,4 @@ apis! {
 
 /// Every API, for [`tidemill_wire::identify`].
 pub static SERVICES: &[&tidemill_wire::Service] =
-    &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE, &ec2::SERVICE];
+    &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE, &ec2::SERVICE, &autoscaling::SERVICE];

@@ -1,10 +1,12 @@
 //! Scaling: how many workers a queue should have, and which of them should go.
 //!
-//! Floor 2, and the decision alone: nothing here reads a clock, draws a lot or starts anything.
-//! What was seen, the policy, the time and what was learnt so far go in; a decision and what is
-//! known now come out. Whoever calls owns that value, and may store it.
+//! Floor 2. Nothing here starts or stops anything: whoever runs instances tells what it sees of
+//! them, and is told what to do. [`group`] remembers the groups, in a journal of their own, and
+//! decides who comes and who goes so that each has as many as it is told to have.
 //!
-//! There are two minds. [`fast`] looks at the queue itself, each second. [`aws`] holds the rules
+//! How many that should be two minds say, and they only decide: what was seen, the policy, the time
+//! and what was learnt so far go in; a decision and what is known now come out. [`fast`] looks at
+//! the queue itself, each second. [`aws`] holds the rules
 //! that AWS documents: target tracking with its pair of alarms, step and simple scaling, how
 //! policies agree. `docs/scaling.md` compares them, and `demand/` plays both against traces of
 //! demand.
@@ -13,6 +15,7 @@
 
 pub mod aws;
 pub mod fast;
+pub mod group;
 mod limits;
 mod workers;
 

@@ -7,7 +7,8 @@ use tidemill_fleet::Fleet;
 use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
 use tidemill_identity::IdentityStore;
 use tidemill_queue::Engine;
-use tidemill_services::{CloudWatch, Ec2, Sqs};
+use tidemill_scaling::group::Groups;
+use tidemill_services::{AutoScaling, CloudWatch, Ec2, Sqs};
 use tidemill_sign::KeyCache;
 
 use crate::crowd::Crowd;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     /// None where instances are turned off.
     pub(crate) fleet: Option<Fleet>,
     pub(crate) ec2: Ec2,
+    pub(crate) groups: Groups,
+    pub(crate) autoscaling: AutoScaling,
     pub(crate) metadata: Arc<Metadata>,
     /// Where instances find the service, once that is known.
     pub(crate) endpoint: Arc<OnceLock<String>>,
@@ -58,7 +61,7 @@ impl App {
         metadata: Arc<Metadata>,
         endpoint: Arc<OnceLock<String>>,
     ) -> Self {
-        let Logs { engine, measured, fleet, identity } = logs.clone();
+        let Logs { engine, measured, fleet, groups, identity } = logs.clone();
         let instances = settings.instances.as_ref().map(|instances| instances.most);
         let crowd = Crowd::new(settings.max_connections, instances);
         let budget = Budget::new(settings.request_memory);
@@ -69,6 +72,8 @@ impl App {
         let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
         let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone());
         let ec2 = Ec2::new(fleet.clone(), engine.clone());
+        let autoscaling =
+            AutoScaling::new(groups.clone(), fleet.clone(), engine.clone(), settings.scaling_mode);
         let keys = KeyCache::new(SIGNING_KEYS);
         let disks = None;
         Self {
@@ -82,6 +87,8 @@ impl App {
             minutes,
             fleet,
             ec2,
+            groups,
+            autoscaling,
             metadata,
             endpoint,
             identity,

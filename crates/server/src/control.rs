@@ -180,6 +180,8 @@ async fn reset(app: &App) -> Result<Value, Refused> {
         let why = "start the service with --allow-reset to empty it";
         return Err(Refused(StatusCode::FORBIDDEN, why.to_owned()));
     }
+    // Before their instances, or they would be replaced.
+    app.groups.clear().await.map_err(internal)?;
     // The programs first, and until they are gone: they would fill again what is emptied before.
     if let Some(fleet) = &app.fleet {
         fleet.clear().await.map_err(internal)?;

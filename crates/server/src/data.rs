@@ -11,6 +11,7 @@ use tidemill_identity::IdentityStore;
 use tidemill_journal::{Driver, FaultyDriver, FileDriver, Options};
 use tidemill_metric::Metrics;
 use tidemill_queue::{Config, Engine};
+use tidemill_scaling::group::Groups;
 
 use crate::faults::Disks;
 use crate::settings::Instances;
@@ -26,8 +27,11 @@ pub(crate) const METRICS: &str = "metrics";
 /// The journal of instances and launch templates.
 pub(crate) const FLEET: &str = "fleet";
 
+/// The journal of groups, which scale.
+pub(crate) const GROUPS: &str = "groups";
+
 /// The journals of a data folder, by what they hold.
-pub(crate) const JOURNALS: [&str; 4] = [SYSTEM, SHARD, METRICS, FLEET];
+pub(crate) const JOURNALS: [&str; 5] = [SYSTEM, SHARD, METRICS, FLEET, GROUPS];
 
 /// What a journal of the folder stands on: its files, which fail as `disks` say.
 fn driver(folder: &Path, journal: &str, disks: Option<&Disks>) -> Arc<dyn Driver> {
@@ -74,6 +78,21 @@ pub(crate) fn open_metrics(
     let options = Options { recent: ByteSize::kib(64), ..options };
     Metrics::open(driver, options, clock.clone(), limit)
         .with_context(|| format!("cannot open {}", folder.join(METRICS).display()))
+}
+
+/// Opens the groups that the folder holds.
+pub(crate) fn open_groups(
+    folder: &Path,
+    options: Options,
+    clock: &Clock,
+    chance: &Chance,
+    disks: Option<&Disks>,
+) -> anyhow::Result<Groups> {
+    let driver = driver(folder, GROUPS, disks);
+    // Nothing is read back from this log but when it is opened.
+    let options = Options { recent: ByteSize::kib(64), ..options };
+    Groups::open(driver, options, clock.clone(), chance.clone())
+        .with_context(|| format!("cannot open {}", folder.join(GROUPS).display()))
 }
 
 /// Opens the instances that the folder holds, and the place where they run.

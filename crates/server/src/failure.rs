@@ -9,9 +9,10 @@ use tidemill_identity::IdentityStore;
 use tidemill_journal::{PoisonCause, Poisoned};
 use tidemill_metric::Metrics;
 use tidemill_queue::{Engine, Failure};
+use tidemill_scaling::group::Groups;
 use tracing::error;
 
-use crate::data::{FLEET, METRICS, SYSTEM};
+use crate::data::{FLEET, GROUPS, METRICS, SYSTEM};
 
 /// How often it is looked whether a log has failed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -22,6 +23,7 @@ pub(crate) struct Logs {
     pub(crate) engine: Engine,
     pub(crate) measured: Metrics,
     pub(crate) fleet: Option<Fleet>,
+    pub(crate) groups: Groups,
     pub(crate) identity: Arc<IdentityStore>,
 }
 
@@ -65,10 +67,11 @@ impl Logs {
     }
 
     /// The logs that are not the queues', and why each accepts nothing more, if so.
-    fn others(&self) -> [(&'static str, Option<Poisoned>); 3] {
+    fn others(&self) -> [(&'static str, Option<Poisoned>); 4] {
         [
             (METRICS, self.measured.failure()),
             (FLEET, self.fleet.as_ref().and_then(Fleet::failure)),
+            (GROUPS, self.groups.failure()),
             (SYSTEM, self.identity.failure()),
         ]
     }

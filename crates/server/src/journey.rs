@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, StatusCode};
-use tidemill_api::{SERVICES, cloudwatch, ec2, sqs, sts};
+use tidemill_api::{SERVICES, autoscaling, cloudwatch, ec2, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_http::{Answer, Request, Untaken};
 use tidemill_queue::Failure;
@@ -104,6 +104,10 @@ async fn handle(
             let request = ec2::Request::decode(call, head, body)?;
             // It is seldom called, and large: not everybody's journey has to carry it.
             Ok(Box::pin(app.ec2.handle(cx, request)).await?.encode(call, id))
+        }
+        "autoscaling" => {
+            let request = autoscaling::Request::decode(call, head, body)?;
+            Ok(Box::pin(app.autoscaling.handle(cx, request)).await?.encode(call, id))
         }
         "sts" => {
             let request = sts::Request::decode(call, head, body)?;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tidemill_base::{Chance, Clock};
 use tidemill_fleet::{Fleet, Instance, InstanceId, Phase};
+use tidemill_scaling::group::Groups;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::warn;
@@ -35,6 +36,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Metadata {
     clock: Clock,
     chance: Chance,
+    groups: Groups,
     roles: Arc<Roles>,
     ports: Mutex<Ports>,
     /// One for each connection that there may still be.
@@ -51,10 +53,10 @@ struct Ports {
 }
 
 impl Metadata {
-    pub(crate) fn new(clock: Clock, chance: Chance, roles: Arc<Roles>) -> Self {
+    pub(crate) fn new(clock: Clock, chance: Chance, groups: Groups, roles: Arc<Roles>) -> Self {
         let (ports, changed) = (Mutex::default(), Notify::new());
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        Self { clock, chance, roles, ports, places, changed }
+        Self { clock, chance, groups, roles, ports, places, changed }
     }
 
     /// Where an instance asks: its port, which it is given now if it has none.
@@ -108,8 +110,9 @@ impl Metadata {
             let fresh = std::mem::take(&mut self.ports().fresh);
             for (id, listener) in fresh {
                 let (clock, chance) = (self.clock.clone(), self.chance.clone());
+                let known = (fleet.clone(), self.groups.clone());
                 let roles = Arc::clone(&self.roles);
-                let keeper = Arc::new(Keeper::new(id, fleet.clone(), clock, chance, roles));
+                let keeper = Arc::new(Keeper::new(id, known, clock, chance, roles));
                 let places = Arc::clone(&self.places);
                 handles.insert(id, listening.spawn(keeper.listen(listener, places)));
             }

@@ -70,10 +70,16 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
             tokio::join!(app.minutes.run(), app.logs.tell());
         }
     });
-    let stop = until_told(timer, minutes, keeper);
+    let scaler = tokio::spawn({
+        let autoscaling = app.autoscaling.clone();
+        async move { autoscaling.run().await }
+    });
+    let scaling = scaler.abort_handle();
+    let stop = until_told(timer, minutes, keeper, scaler);
     let mut failed = None;
     let stop = async {
         failed = stop.await.err();
+        scaling.abort();
         // While they are answered: who is asked to stop still wants to delete what it has done.
         if let Some(fleet) = &app.fleet
             && settings.instances.as_ref().is_some_and(|instances| instances.stop)
@@ -97,9 +103,10 @@ async fn close(app: &App) -> anyhow::Result<()> {
     let queues = app.engine.shut_down().await.context("the last checkpoint");
     let fleet = app.fleet.as_ref().map_or(Ok(()), Fleet::close);
     let fleet = fleet.context("closing the instances' journal");
+    let groups = app.groups.close().context("closing the groups' journal");
     let measured = app.measured.close().context("closing the metrics' journal");
     let identity = app.identity.close().context("closing the identities' journal");
-    queues.and(fleet).and(measured).and(identity)
+    queues.and(groups).and(fleet).and(measured).and(identity)
 }
 
 fn open(settings: Settings) -> anyhow::Result<App> {
@@ -127,6 +134,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     let limit = settings.metrics_memory;
     let measured = data::open_metrics(folder, options.clone(), &clock, limit, disks)?;
     let fleet_options = options.clone();
+    let groups = data::open_groups(folder, options.clone(), &clock, &chance, disks)?;
     let config = Config {
         journal: options,
         clock: clock.clone(),
@@ -139,7 +147,8 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     let identity = Arc::new(identity);
     let life = settings.instances.as_ref().map_or(Duration::ZERO, |it| it.role_session);
     let roles = Arc::new(Roles::new(Arc::clone(&identity), clock.clone(), life));
-    let metadata = Metadata::new(clock.clone(), chance.clone(), Arc::clone(&roles));
+    let (groups_known, roles_known) = (groups.clone(), Arc::clone(&roles));
+    let metadata = Metadata::new(clock.clone(), chance.clone(), groups_known, roles_known);
     let metadata = Arc::new(metadata);
     let open = !identity.has_credentials();
     let fleet = settings.instances.as_ref().map(|instances| {
@@ -154,7 +163,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
             disks,
         )
     });
-    let logs = Logs { engine, measured, fleet: fleet.transpose()?, identity };
+    let logs = Logs { engine, measured, fleet: fleet.transpose()?, groups, identity };
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
     let disks = disks.cloned();
     Ok(App { disks, ..App::new(settings, clock, chance, logs, metadata, endpoint) })
@@ -166,6 +175,7 @@ async fn until_told(
     timer: JoinHandle<()>,
     minutes: JoinHandle<()>,
     keeper: JoinHandle<()>,
+    scaler: JoinHandle<()>,
 ) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -178,6 +188,10 @@ async fn until_told(
         }
         ended = minutes => {
             error!(?ended, "what is done each minute ended by itself");
+            bail!("a background task ended by itself: {ended:?}");
+        }
+        ended = scaler => {
+            error!(?ended, "the loop that looks after the groups ended by itself");
             bail!("a background task ended by itself: {ended:?}");
         }
         ended = keeper => {

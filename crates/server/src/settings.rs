@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
 use tidemill_base::{AccountId, ByteSize};
 use tidemill_journal::SyncMode;
+use tidemill_services::ScalingMode;
 
 /// Which clock the service goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -147,6 +148,12 @@ pub(crate) struct Given {
     #[serde(deserialize_with = "text")]
     pub(crate) disk_reserve: Option<ByteSize>,
 
+    /// Which mind scales a group whose tags do not say: AWS's policies alone, or the fast one,
+    /// which looks at the group's queue [default: aws]
+    #[arg(long, value_name = "aws|fast", env = "TIDEMILL_SCALING_MODE")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) scaling_mode: Option<ScalingMode>,
+
     /// How long the disk may take for a write or a sync before changes are refused [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = span, env = "TIDEMILL_DISK_PATIENCE")]
     #[serde(deserialize_with = "span_text")]
@@ -229,8 +236,8 @@ impl Given {
             trust_forwarded, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads, recent_bodies,
             metrics_memory, disk_reserve, disk_patience, instances, instances_dir, instances_user,
-            instances_as_root, max_instances, stop_instances, role_session, log, log_format, clock,
-            allow_reset, allow_faults)
+            instances_as_root, max_instances, stop_instances, role_session, scaling_mode, log,
+            log_format, clock, allow_reset, allow_faults)
     }
 
     fn read(file: &Path) -> anyhow::Result<Self> {
@@ -289,6 +296,8 @@ pub(crate) struct Settings {
     pub(crate) disk_patience: Duration,
     /// None: there are no instances.
     pub(crate) instances: Option<Instances>,
+    /// Of groups whose tags do not say.
+    pub(crate) scaling_mode: ScalingMode,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     pub(crate) clock: ClockKind,
@@ -345,6 +354,7 @@ impl Settings {
             disk_reserve: given.disk_reserve.unwrap_or(ByteSize::mib(256)),
             disk_patience: given.disk_patience.unwrap_or(Duration::from_secs(5)),
             instances: Some(instances).filter(|_| given.instances.unwrap_or(true)),
+            scaling_mode: given.scaling_mode.unwrap_or_default(),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             log_format: given.log_format.unwrap_or(LogFormat::Auto),
             clock: given.clock.unwrap_or(ClockKind::System),

@@ -22,18 +22,18 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-identity", 2, &["base", "journal", "sign"]),
     ("tidemill-metric", 2, &["base", "journal"]),
     ("tidemill-fleet", 2, &["base", "journal"]),
-    ("tidemill-scaling", 2, &["base"]),
+    ("tidemill-scaling", 2, &["base", "journal"]),
     (
         "tidemill-services",
         3,
-        &["api", "base", "fleet", "identity", "metric", "queue", "sign", "wire"],
+        &["api", "base", "fleet", "identity", "metric", "queue", "scaling", "sign", "wire"],
     ),
     (
         "tidemill",
         4,
         &[
-            "api", "base", "fleet", "http", "identity", "journal", "metric", "queue", "services",
-            "sign", "wire",
+            "api", "base", "fleet", "http", "identity", "journal", "metric", "queue", "scaling",
+            "services", "sign", "wire",
         ],
     ),
     ("tidemill-bench", 4, &[]),

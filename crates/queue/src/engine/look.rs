@@ -8,7 +8,7 @@ use tidemill_journal::Stats;
 
 use super::receive::{once, renamed};
 use super::{DiskMetrics, Engine};
-use crate::key::{QueueId, QueueKey, Sequence};
+use crate::key::{QueueId, QueueKey, QueueNumber, Sequence};
 use crate::loose::Held;
 use crate::message::{Peeked, Standing};
 use crate::queue::Tally;
@@ -147,25 +147,31 @@ impl Engine {
         Ok(found.into_iter().filter_map(peeked).collect())
     }
 
+    /// What happened at one queue, and what it holds; `None` if it is not there.
+    pub fn measure(&self, id: QueueId) -> Option<QueueMetrics> {
+        self.of_queue(self.0.number(id).ok()?)
+    }
+
+    fn of_queue(&self, number: QueueNumber) -> Option<QueueMetrics> {
+        // The lock is let go between queues, for others to get a turn.
+        let mut shard = self.0.lock();
+        self.0.attend(&mut shard, number);
+        let queue = shard.machine.queue(number).ok()?;
+        Some(QueueMetrics {
+            id: shard.machine.id(number),
+            key: queue.facts.key.clone(),
+            counts: queue.stock.counts(),
+            waiting_receivers: queue.memory.waiters.len(),
+            tally: queue.memory.tally,
+        })
+    }
+
     /// What the engine did and holds.
     pub fn metrics(&self) -> Metrics {
         let numbers: Vec<_> =
             self.0.lock().machine.queues().map(|queue| queue.facts.number).collect();
-        let of_queue = |number| {
-            // The lock is let go between queues, for others to get a turn.
-            let mut shard = self.0.lock();
-            self.0.attend(&mut shard, number);
-            let queue = shard.machine.queue(number).ok()?;
-            Some(QueueMetrics {
-                id: shard.machine.id(number),
-                key: queue.facts.key.clone(),
-                counts: queue.stock.counts(),
-                waiting_receivers: queue.memory.waiters.len(),
-                tally: queue.memory.tally,
-            })
-        };
         Metrics {
-            queues: numbers.into_iter().filter_map(of_queue).collect(),
+            queues: numbers.into_iter().filter_map(|number| self.of_queue(number)).collect(),
             journal: self.0.journal.stats(),
             damaged_reads: self.0.damaged_reads.load(Ordering::Relaxed),
             disk: self.0.disk_metrics(),

@@ -11,11 +11,19 @@ use crate::roles;
 
 /// The versions that the service has always had, of which every date is as good as another.
 const VERSIONS: &str = "1.0\nlatest";
+/// Where an instance reads what its group has it go to.
+const TARGET: &str = "meta-data/autoscaling/target-lifecycle-state";
 /// Where every instance is found.
 const ADDRESS: &str = "127.0.0.1";
 
-/// What is at `path`, if anything is; `key` is that of the instance's role.
-pub(super) fn find(instance: &Instance, key: Option<&SessionKey>, path: &str) -> Option<Vec<u8>> {
+/// What is at `path`, if anything is; `key` is that of the instance's role, `target` the state that
+/// its group has it go to, if it is of one.
+pub(super) fn find(
+    instance: &Instance,
+    key: Option<&SessionKey>,
+    target: Option<&str>,
+    path: &str,
+) -> Option<Vec<u8>> {
     let path = path.trim_matches('/');
     if path.is_empty() {
         return Some(VERSIONS.into());
@@ -28,7 +36,9 @@ pub(super) fn find(instance: &Instance, key: Option<&SessionKey>, path: &str) ->
         // As it was given, whatever is in it.
         return instance.recipe.user_data.clone().filter(|data| !data.is_empty());
     }
-    let leaves = leaves(instance, key);
+    let mut leaves = leaves(instance, key);
+    let state = target.map(|target| (TARGET.to_owned(), target.to_owned()));
+    leaves.extend(state);
     if let Some((_, text)) = leaves.iter().find(|(leaf, _)| leaf == rest) {
         return Some(text.clone().into_bytes());
     }

@@ -10,6 +10,8 @@ use http::{HeaderName, Method, StatusCode};
 use tidemill_base::{ByteSize, Chance, Clock, Timestamp};
 use tidemill_fleet::{Fleet, Instance, InstanceId};
 use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
+use tidemill_scaling::group::Groups;
+use tidemill_services::target_of;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
@@ -34,6 +36,7 @@ const BREATHER: Duration = Duration::from_millis(50);
 pub(super) struct Keeper {
     id: InstanceId,
     fleet: Fleet,
+    groups: Groups,
     clock: Clock,
     chance: Chance,
     roles: Arc<Roles>,
@@ -44,12 +47,12 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(
         id: InstanceId,
-        fleet: Fleet,
+        (fleet, groups): (Fleet, Groups),
         clock: Clock,
         chance: Chance,
         roles: Arc<Roles>,
     ) -> Self {
-        Self { id, fleet, clock, chance, roles, tokens: Mutex::default() }
+        Self { id, fleet, groups, clock, chance, roles, tokens: Mutex::default() }
     }
 
     /// Answers who comes to the port, as long as there are `places`, until this is dropped.
@@ -163,7 +166,8 @@ impl Keeper {
             return plain(StatusCode::UNAUTHORIZED, "show a token: PUT /latest/api/token");
         }
         let key = instance.recipe.profile.as_ref().and_then(|_| self.roles.key(instance));
-        match content::find(instance, key.as_ref(), request.path) {
+        let target = target_of(&self.groups, self.id);
+        match content::find(instance, key.as_ref(), target, request.path) {
             Some(found) => {
                 let mut answer = plain(StatusCode::OK, found);
                 if let Some(until) = known {

@@ -10,7 +10,7 @@ use tidemill_wire::Fault;
 use crate::disk;
 
 /// The engine's answer as the caller is told it.
-pub(super) fn of(error: FleetError) -> Fault {
+pub(crate) fn of(error: FleetError) -> Fault {
     match error {
         FleetError::Refused(refusal) => refused(refusal),
         FleetError::Poisoned(_) => failed(),
@@ -18,7 +18,7 @@ pub(super) fn of(error: FleetError) -> Fault {
 }
 
 /// A refusal as the caller is told it.
-pub(super) fn refused(refusal: Refusal) -> Fault {
+pub(crate) fn refused(refusal: Refusal) -> Fault {
     match refusal {
         Refusal::NoInstances(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();

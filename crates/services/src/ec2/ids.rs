@@ -32,7 +32,7 @@ pub(super) fn template(text: &str) -> Result<TemplateId, Fault> {
 }
 
 /// Which template is meant, by one of its names.
-pub(super) fn template_of(id: Option<&str>, name: Option<&str>) -> Result<TemplateOf, Fault> {
+pub(crate) fn template_of(id: Option<&str>, name: Option<&str>) -> Result<TemplateOf, Fault> {
     match (id, name) {
         (Some(id), None) => template(id).map(TemplateOf::Id),
         (None, Some(name)) => Ok(TemplateOf::Name(name.to_owned())),
@@ -48,7 +48,7 @@ pub(super) fn template_of(id: Option<&str>, name: Option<&str>) -> Result<Templa
 }
 
 /// Reads a version: a number, `$Default` or `$Latest`.
-pub(super) fn version(text: &str) -> Result<Which, Fault> {
+pub(crate) fn version(text: &str) -> Result<Which, Fault> {
     match text {
         "$Default" => Ok(Which::Default),
         "$Latest" => Ok(Which::Latest),

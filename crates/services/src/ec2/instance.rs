@@ -77,6 +77,19 @@ pub(super) fn profile(instance: &Instance) -> Option<String> {
     })
 }
 
+/// What others tell of an instance, too.
+pub(crate) struct Facts {
+    pub(crate) kind: String,
+    pub(crate) zone: String,
+    pub(crate) image: String,
+}
+
+/// What others tell of an instance, too.
+pub(crate) fn facts(instance: &Instance) -> Facts {
+    let (kind, image) = (kind(instance).to_owned(), image(instance).to_owned());
+    Facts { kind, zone: zone(instance), image }
+}
+
 /// An instance as it is shown.
 pub(super) fn shown(instance: &Instance) -> Shown {
     let recipe = &instance.recipe;

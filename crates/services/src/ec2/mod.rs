@@ -32,6 +32,11 @@ use tidemill_wire::Fault;
 
 use crate::context::Context;
 
+pub(crate) use self::fault::{of as told, refused};
+pub(crate) use self::ids::{template_of, version};
+pub(crate) use self::instance::facts;
+pub(crate) use self::recipe::{check, user_data};
+
 /// The service over its engine.
 #[derive(Clone)]
 pub struct Ec2 {

@@ -147,7 +147,7 @@ fn refuse_of_template(it: &RequestLaunchTemplateData) -> Result<(), Fault> {
 }
 
 /// Checks that a recipe can be launched as it is.
-pub(super) fn check(recipe: &Recipe) -> Result<(), Fault> {
+pub(crate) fn check(recipe: &Recipe) -> Result<(), Fault> {
     if let Some(image) = &recipe.image
         && !is_image(image)
     {
@@ -185,7 +185,7 @@ pub(super) fn is_image(id: &str) -> bool {
 }
 
 /// User data as the API carries it.
-fn user_data(text: &str) -> Result<Vec<u8>, Fault> {
+pub(crate) fn user_data(text: &str) -> Result<Vec<u8>, Fault> {
     let packed: String = text.split_ascii_whitespace().collect();
     let data = STANDARD.decode(packed).map_err(|_| {
         Fault::new(&errors::INVALID_USER_DATA_MALFORMED, "Invalid BASE64 encoding of user data.")

@@ -41,12 +41,21 @@ mod together;
 use std::sync::Arc;
 
 use tidemill_api::sqs::{Request, Response};
-use tidemill_base::Region;
+use tidemill_base::{AccountId, Region};
 use tidemill_queue::{Engine, QueueId, QueueKey, Settings};
 use tidemill_wire::Fault;
 use tokio::sync::Mutex;
 
 use crate::context::{Context, Principal};
+
+/// The queue that a text names: an ARN, a URL with any host, or a name. Account and region are
+/// those given where the text names none.
+pub(crate) fn named(text: &str, account: AccountId, region: &Region) -> Option<QueueKey> {
+    if text.starts_with("arn:") {
+        return queue_arn::read(text).ok();
+    }
+    queue_url::read(text, account, region).ok()
+}
 
 /// The service over its engine.
 #[derive(Clone)]

@@ -1,0 +1,306 @@
+//! What is written down: each thing that happened to a group, as a kind and CBOR.
+
+use std::collections::BTreeSet;
+
+use minicbor::{Decode, Encode};
+use tidemill_base::Timestamp;
+use tidemill_journal::{Kind, Record, RecordRef, Unreadable};
+
+use super::activity::{Activity, End, Said};
+use super::configuration::Configuration;
+use super::hook::{Answer, Hook, Wait};
+use super::ids::{ActivityId, GroupKey, InstanceId};
+use super::member::{Health, Lifecycle, Member};
+use super::settings::{Process, Settings, Tags};
+use crate::Workers;
+
+/// Something that happened. The state is what these add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "few of them are held, and none for long")]
+pub enum Event {
+    /// It happened to a group, or to the configuration of that name.
+    Of(GroupKey, What),
+    /// Everything was forgotten.
+    Cleared,
+}
+
+/// What happened to a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It was made.
+    Made(Made),
+    /// It is told to be something else.
+    Set(Settings),
+    /// It is told to have so many.
+    Wanted(Wanted),
+    /// An activity began, or began and ended.
+    Begun(Activity),
+    /// What an activity launched or took in is there.
+    Joined(Joined),
+    /// An instance came into another state.
+    Moved(Moved),
+    /// An activity ended.
+    Ended(Ended),
+    /// An instance is of the group no more.
+    Left(Left),
+    /// Something is thought of an instance's health.
+    Judged(Judged),
+    /// Instances are spared when the group shrinks, or no more.
+    Spared(Spared),
+    /// It has more tags, or other values of them.
+    Tagged(Tags),
+    /// It has fewer tags.
+    Untagged(Vec<String>),
+    /// These processes are suspended, and no others.
+    Suspended(BTreeSet<Process>),
+    /// These metrics are published, and no others.
+    Measured(BTreeSet<String>),
+    /// It is to be deleted with all that it has.
+    Closing(()),
+    /// It is there no more.
+    Gone(()),
+    /// It has a hook, or another one of that name.
+    HookSet(HookSet),
+    /// It has a hook less.
+    HookGone(String),
+    /// An instance waits.
+    Waiting(Waiting),
+    /// Something was said of an instance that waits.
+    Answered(Answered),
+    /// An instance that waits does so anew.
+    Renewed(Renewed),
+    /// A launch configuration was made.
+    Configured(Configuration),
+    /// A launch configuration is there no more.
+    Unconfigured(()),
+}
+
+/// A group was made.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Made {
+    /// What sets it apart from one of the same name before and after it.
+    #[n(0)]
+    pub id: ActivityId,
+    /// When.
+    #[cbor(n(1), with = "super::codec::time")]
+    pub at: Timestamp,
+    /// What it is told to be.
+    #[n(2)]
+    pub settings: Settings,
+    /// Its tags.
+    #[n(3)]
+    pub tags: Tags,
+}
+
+/// A group is told to have so many.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Wanted {
+    /// So many.
+    #[n(0)]
+    pub desired: Workers,
+    /// Why and when; nothing is said where somebody asked for one instance to come or go.
+    #[n(1)]
+    pub said: Option<Said>,
+}
+
+/// An instance is of the group.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Joined {
+    /// By which activity.
+    #[n(0)]
+    pub activity: ActivityId,
+    /// As what.
+    #[n(1)]
+    pub member: Member,
+}
+
+/// An instance came into another state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Moved {
+    /// Which.
+    #[n(0)]
+    pub instance: InstanceId,
+    /// Which state.
+    #[n(1)]
+    pub state: Lifecycle,
+    /// When.
+    #[cbor(n(2), with = "super::codec::time")]
+    pub at: Timestamp,
+    /// The activity that it is the object of from now on.
+    #[n(3)]
+    pub activity: Option<ActivityId>,
+    /// Whether it is to be followed by another once it is gone.
+    #[n(4)]
+    pub replaced: bool,
+}
+
+/// An activity ended.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Ended {
+    /// Which.
+    #[n(0)]
+    pub activity: ActivityId,
+    /// How.
+    #[n(1)]
+    pub end: End,
+}
+
+/// An instance is of the group no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Left {
+    /// Which.
+    #[n(0)]
+    pub instance: InstanceId,
+}
+
+/// Something is thought of an instance's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Judged {
+    /// Which.
+    #[n(0)]
+    pub instance: InstanceId,
+    /// What.
+    #[n(1)]
+    pub health: Health,
+}
+
+/// Instances are spared when the group shrinks, or no more.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Spared {
+    /// Which.
+    #[n(0)]
+    pub instances: Vec<InstanceId>,
+    /// Whether.
+    #[n(1)]
+    pub protected: bool,
+}
+
+/// A group has a hook, or another one of that name.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct HookSet {
+    /// Its name.
+    #[n(0)]
+    pub name: String,
+    /// The hook.
+    #[n(1)]
+    pub hook: Hook,
+}
+
+/// An instance waits.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Waiting {
+    /// Which.
+    #[n(0)]
+    pub instance: InstanceId,
+    /// For what.
+    #[n(1)]
+    pub waits: Vec<Wait>,
+}
+
+/// Something was said of an instance that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Answered {
+    /// Which.
+    #[n(0)]
+    pub instance: InstanceId,
+    /// Which hook it waits for.
+    #[n(1)]
+    pub hook: String,
+    /// What.
+    #[n(2)]
+    pub answer: Answer,
+    /// When.
+    #[cbor(n(3), with = "super::codec::time")]
+    pub at: Timestamp,
+    /// Whether nobody said it in time.
+    #[n(4)]
+    pub timed_out: bool,
+}
+
+/// An instance that waits does so anew.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Renewed {
+    /// Which.
+    #[n(0)]
+    pub instance: InstanceId,
+    /// Which hook it waits for.
+    #[n(1)]
+    pub hook: String,
+    /// When.
+    #[cbor(n(2), with = "super::codec::time")]
+    pub at: Timestamp,
+}
+
+/// The version that is written. What can be said by a new member needs no new one.
+const VERSION: u8 = 1;
+const CLEARED: u8 = 127;
+
+macro_rules! whats {
+    ($($kind:literal $name:ident)*) => {
+        impl Event {
+            /// The event as it is written: whose it is, and what.
+            pub(super) fn record(&self) -> Record {
+                let (kind, payload) = match self {
+                    $(Self::Of(key, What::$name(what)) => ($kind, minicbor::to_vec((key, what))),)*
+                    Self::Cleared => (CLEARED, Ok(Vec::new())),
+                };
+                let payload = payload.expect("writing to memory does not fail");
+                Record { kind: Kind(kind), version: VERSION, payload: payload.into() }
+            }
+
+            /// Reads what [`Event::record`] wrote.
+            pub(super) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
+                let (kind, version) = (record.kind.0, record.version);
+                let wrong = |why: String| {
+                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
+                };
+                let read = match (kind, version) {
+                    $(($kind, VERSION) => minicbor::decode(record.payload)
+                        .map(|(key, what)| Self::Of(key, What::$name(what))),)*
+                    (CLEARED, VERSION) => Ok(Self::Cleared),
+                    _ => return Err(wrong("its kind or version is unknown".to_owned())),
+                };
+                read.map_err(|error| wrong(error.to_string()))
+            }
+        }
+    };
+}
+
+// 1 to 39 are of groups and their instances, 40 to 59 of policies, 60 to 69 of hooks.
+whats! {
+    1 Made
+    2 Set
+    3 Wanted
+    4 Begun
+    5 Joined
+    6 Moved
+    7 Ended
+    8 Left
+    9 Judged
+    10 Spared
+    11 Tagged
+    12 Untagged
+    13 Suspended
+    14 Measured
+    15 Closing
+    16 Gone
+    17 Configured
+    18 Unconfigured
+    60 HookSet
+    61 HookGone
+    62 Waiting
+    63 Answered
+    64 Renewed
+}

@@ -1,0 +1,194 @@
+//! Everything that is known of groups: the fold of the records.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use minicbor::{Decode, Encode};
+use tidemill_base::{AccountId, Region, Timestamp};
+use tidemill_journal::{RecordRef, Unreadable};
+
+use super::Group;
+use super::activity::Activity;
+use super::configuration::Configuration;
+use super::ids::{GroupKey, InstanceId};
+use super::record::{Event, What};
+
+/// Most activities that are remembered of a name; the oldest go first.
+pub const ACTIVITIES: usize = 500;
+/// How long an activity is remembered: six weeks.
+const REMEMBERED: Duration = Duration::from_hours(6 * 7 * 24);
+
+/// What is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct State {
+    #[n(0)]
+    groups: BTreeMap<GroupKey, Group>,
+    /// The newest last.
+    #[n(1)]
+    activities: BTreeMap<GroupKey, VecDeque<Activity>>,
+    #[n(2)]
+    configurations: BTreeMap<GroupKey, Configuration>,
+}
+
+impl State {
+    /// The group of this name.
+    pub fn group(&self, key: &GroupKey) -> Option<&Group> {
+        self.groups.get(key)
+    }
+
+    /// Every group, whoever's it is.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupKey, &Group)> {
+        self.groups.iter()
+    }
+
+    /// The groups of an account in a region, by name.
+    pub fn groups_of(
+        &self,
+        account: AccountId,
+        region: &Region,
+    ) -> impl Iterator<Item = (&GroupKey, &Group)> {
+        let mine = move |key: &GroupKey| key.account == account && key.region == *region;
+        self.groups.iter().filter(move |(key, _)| mine(key))
+    }
+
+    /// The group that an instance is of.
+    pub fn group_of(
+        &self,
+        account: AccountId,
+        region: &Region,
+        instance: InstanceId,
+    ) -> Option<(&GroupKey, &Group)> {
+        self.groups_of(account, region).find(|(_, group)| group.member(instance).is_some())
+    }
+
+    /// What groups of this name did, the newest first.
+    pub fn activities(&self, key: &GroupKey) -> impl Iterator<Item = &Activity> {
+        self.activities.get(key).into_iter().flatten().rev()
+    }
+
+    /// The names of an account's groups in a region that did something.
+    pub fn active(&self, account: AccountId, region: &Region) -> impl Iterator<Item = &GroupKey> {
+        let mine = move |key: &&GroupKey| key.account == account && key.region == *region;
+        self.activities.keys().filter(mine)
+    }
+
+    /// The launch configuration of this name.
+    pub fn configuration(&self, key: &GroupKey) -> Option<&Configuration> {
+        self.configurations.get(key)
+    }
+
+    /// An account's launch configurations in a region, by name.
+    pub fn configurations_of(
+        &self,
+        account: AccountId,
+        region: &Region,
+    ) -> impl Iterator<Item = (&GroupKey, &Configuration)> {
+        let mine = move |key: &GroupKey| key.account == account && key.region == *region;
+        self.configurations.iter().filter(move |(key, _)| mine(key))
+    }
+
+    /// Takes in what happened.
+    pub(super) fn happened(&mut self, event: Event) -> Option<()> {
+        let (key, what) = match event {
+            Event::Cleared => {
+                *self = Self::default();
+                return Some(());
+            }
+            Event::Of(key, what) => (key, what),
+        };
+        match what {
+            What::Made(made) => {
+                self.groups.insert(key, Group::made(made));
+            }
+            What::Gone(()) => {
+                self.groups.remove(&key)?;
+            }
+            What::Configured(configuration) => {
+                self.configurations.insert(key, configuration);
+            }
+            What::Unconfigured(()) => {
+                self.configurations.remove(&key)?;
+            }
+            what => {
+                self.remember(&key, &what);
+                self.groups.get_mut(&key)?.happened(&what)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Keeps the list of activities, which outlives their group.
+    fn remember(&mut self, key: &GroupKey, what: &What) {
+        match what {
+            What::Begun(activity) => {
+                let known = self.activities.entry(key.clone()).or_default();
+                known.push_back(activity.clone());
+                let now = activity.began;
+                if known.len() > ACTIVITIES {
+                    known.pop_front();
+                }
+                self.forget(now);
+            }
+            What::Joined(joined) => {
+                self.find(
+                    key,
+                    |it| it.id == joined.activity,
+                    |it| {
+                        it.instance = Some(joined.member.id);
+                    },
+                );
+            }
+            What::Ended(ended) => {
+                self.find(
+                    key,
+                    |it| it.id == ended.activity,
+                    |it| {
+                        it.end = Some(ended.end.clone());
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn find(
+        &mut self,
+        key: &GroupKey,
+        which: impl Fn(&Activity) -> bool,
+        change: impl FnOnce(&mut Activity),
+    ) {
+        let known = self.activities.get_mut(key);
+        // The newest are asked for most. One that was forgotten has nothing to be changed.
+        if let Some(found) = known.and_then(|known| known.iter_mut().rev().find(|it| which(it))) {
+            change(found);
+        }
+    }
+
+    /// Forgets what is older than anybody may ask for.
+    fn forget(&mut self, now: Timestamp) {
+        let groups: BTreeSet<&GroupKey> = self.groups.keys().collect();
+        self.activities.retain(|key, known| {
+            while known.front().is_some_and(|first| now.since(first.began) > REMEMBERED) {
+                known.pop_front();
+            }
+            !known.is_empty() || groups.contains(key)
+        });
+    }
+}
+
+impl tidemill_journal::State for State {
+    fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+        let kind = record.kind.0;
+        let nobody = || Unreadable(format!("a record of kind {kind} is of what is not there"));
+        self.happened(Event::read(record)?).ok_or_else(nobody)
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("writing to memory does not fail")
+    }
+
+    fn restore(bytes: &[u8]) -> Result<Self, Unreadable> {
+        minicbor::decode(bytes).map_err(|why| Unreadable(format!("the snapshot: {why}")))
+    }
+}

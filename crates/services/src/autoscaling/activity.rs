@@ -1,0 +1,89 @@
+//! DescribeScalingActivities: what groups did, and an activity as the API shows it.
+
+use serde_json::json;
+use tidemill_api::autoscaling::{ActivitiesType, Activity as Shown, DescribeScalingActivitiesType};
+use tidemill_scaling::group::{Activity, Cause, GroupKey, State};
+use tidemill_wire::Fault;
+
+use super::page::{Page, page};
+use super::{AutoScaling, fault, names, words};
+use crate::context::Context;
+
+/// Activities of a page, and most of them.
+const PAGE: (usize, usize) = (100, 100);
+
+pub(super) fn describe(
+    service: &AutoScaling,
+    cx: &Context<'_>,
+    it: &DescribeScalingActivitiesType,
+) -> Result<ActivitiesType, Fault> {
+    let filtered = it.filters.as_ref().is_some_and(|filters| !filters.is_empty());
+    fault::refuse(&[("Filters", filtered)])?;
+    let with_gone = it.include_deleted_groups == Some(true);
+    let wanted = it.activity_ids.as_deref().unwrap_or_default();
+    let found: Vec<(String, Shown)> = service.groups.look(|state| {
+        let keys: Vec<&GroupKey> = match &it.auto_scaling_group_name {
+            None => state.active(cx.account(), &cx.region).collect(),
+            Some(name) => {
+                let key = names::key(cx, name);
+                if state.group(&key).is_none() && !with_gone {
+                    return Err(fault::no_group(name));
+                }
+                state.active(cx.account(), &cx.region).filter(|it| **it == key).collect()
+            }
+        };
+        let mut found: Vec<(&GroupKey, &Activity)> = Vec::new();
+        for key in keys {
+            let now = state.group(key).map(|group| group.id);
+            let shown = state.activities(key).filter(|it| with_gone || Some(it.group) == now);
+            found.extend(shown.map(|activity| (key, activity)));
+        }
+        // The newest first, of all groups.
+        found.sort_by_key(|(_, activity)| std::cmp::Reverse(activity.began));
+        let chosen = found.into_iter().filter(|(_, activity)| {
+            wanted.is_empty() || wanted.iter().any(|id| *id == activity.id.to_string())
+        });
+        Ok(chosen.map(|(key, it)| (it.id.to_string(), shown(state, key, it))).collect())
+    })?;
+    let Page { items, next } = page(found, it.next_token.as_deref(), it.max_records, PAGE)?;
+    Ok(ActivitiesType { activities: items, next_token: next })
+}
+
+/// An activity as it is shown.
+pub(super) fn shown(state: &State, key: &GroupKey, it: &Activity) -> Shown {
+    let group = state.group(key).filter(|group| group.id == it.group);
+    let member = group.zip(it.instance).and_then(|(group, id)| group.member(id));
+    let waits = member.is_some_and(|member| member.state.waits());
+    let (status, progress) = words::progress(it, waits);
+    let alarms: Vec<_> = it
+        .causes
+        .iter()
+        .filter_map(|said| match &said.cause {
+            Cause::Alarm { alarm, .. } => Some(alarm.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut details = serde_json::Map::new();
+    if let Some(subnets) = group.and_then(|group| group.settings.subnets.as_deref()) {
+        let subnet = subnets.split(',').next().unwrap_or_default().trim();
+        details.insert("Subnet ID".to_owned(), json!(subnet));
+    }
+    details.insert("Availability Zone".to_owned(), json!(it.zone));
+    if !alarms.is_empty() {
+        details.insert("InvokingAlarms".to_owned(), json!(alarms));
+    }
+    Shown {
+        activity_id: it.id.to_string(),
+        auto_scaling_group_name: key.name.clone(),
+        description: Some(words::description(it)),
+        cause: words::cause(it),
+        start_time: it.began,
+        end_time: it.end.as_ref().map(|end| end.at),
+        status_code: status.into(),
+        status_message: words::message(it),
+        progress: Some(progress),
+        details: Some(serde_json::Value::Object(details).to_string()),
+        auto_scaling_group_state: group.is_none().then(|| "Deleted".to_owned()),
+        auto_scaling_group_arn: Some(names::arn_of(key, &it.group.to_string())),
+    }
+}

@@ -1,0 +1,170 @@
+//! Where the engine's refusals and failures meet the wire, and the words that AWS has for them.
+
+use std::borrow::Cow;
+
+use tidemill_api::autoscaling::errors;
+use tidemill_fleet as fleet;
+use tidemill_queue::Failure;
+use tidemill_scaling::group::{GroupError, Refusal, Waiter};
+use tidemill_wire::{Fault, fault as common};
+
+use super::names;
+use crate::disk;
+
+/// The engine's answer as the caller is told it.
+pub(super) fn of(error: GroupError) -> Fault {
+    match error {
+        GroupError::Refused(refusal) => refused(refusal),
+        GroupError::Poisoned(_) => disk::failed(&common::INTERNAL_FAILURE),
+    }
+}
+
+/// A refusal as the caller is told it.
+pub(super) fn refused(refusal: Refusal) -> Fault {
+    match refusal {
+        Refusal::NoGroup(name) => no_group(&name),
+        Refusal::GroupExists(name) => Fault::new(
+            &errors::ALREADY_EXISTS_FAULT,
+            format!(
+                "AutoScalingGroup by this name already exists - A group with the name {name} \
+                 already exists"
+            ),
+        ),
+        Refusal::Closing(name) => Fault::new(
+            &errors::SCALING_ACTIVITY_IN_PROGRESS_FAULT,
+            format!("The AutoScalingGroup {name} is pending delete."),
+        ),
+        Refusal::HasInstances => Fault::new(
+            &errors::RESOURCE_IN_USE_FAULT,
+            "You cannot delete an AutoScalingGroup while there are instances or pending Spot \
+             instance request(s) still in the group.",
+        ),
+        Refusal::Undeletable => {
+            validation("The AutoScalingGroup cannot be deleted so: its DeletionProtection is set.")
+        }
+        Refusal::UnderWay(activity) => Fault::new(
+            &errors::SCALING_ACTIVITY_IN_PROGRESS_FAULT,
+            format!("Scaling activity {activity} is in progress and blocks this action"),
+        ),
+        Refusal::CoolingDown => Fault::new(
+            &errors::SCALING_ACTIVITY_IN_PROGRESS_FAULT,
+            "The AutoScalingGroup is in its cooldown period, which blocks this action",
+        ),
+        Refusal::AboveMax { wanted, max } => validation(format!(
+            "New SetDesiredCapacity value {wanted} is above max value {max} for the \
+             AutoScalingGroup."
+        )),
+        Refusal::BelowMin { wanted, min } => validation(format!(
+            "New SetDesiredCapacity value {wanted} is below min value {min} for the \
+             AutoScalingGroup."
+        )),
+        Refusal::Limits { min, max } => validation(format!(
+            "Max bound, {max}, must be greater than or equal to min bound, {min}"
+        )),
+        Refusal::NoInstance(id) => no_instance(&names::instance_text(id)),
+        other => of_instances(other),
+    }
+}
+
+/// The rest of them.
+fn of_instances(refusal: Refusal) -> Fault {
+    match refusal {
+        Refusal::NotAMember(id) => validation(format!(
+            "The instance {} is not part of this Auto Scaling group.",
+            names::instance_text(id)
+        )),
+        Refusal::WrongState(id) => validation(format!(
+            "The instance {} is not in InService or EnteringStandby or Standby.",
+            names::instance_text(id)
+        )),
+        Refusal::NoConfiguration(name) => no_configuration(&name),
+        Refusal::ConfigurationExists(name) => Fault::new(
+            &errors::ALREADY_EXISTS_FAULT,
+            format!(
+                "Launch Configuration by this name already exists - A launch configuration already \
+                 exists with the name {name}"
+            ),
+        ),
+        Refusal::ConfigurationInUse { configuration, group } => Fault::new(
+            &errors::RESOURCE_IN_USE_FAULT,
+            format!(
+                "Cannot delete launch configuration {configuration} because it is attached to \
+                 AutoScalingGroup {group}"
+            ),
+        ),
+        Refusal::InAGroup(id) => validation(format!(
+            "Instance {} is already part of an Auto Scaling group.",
+            names::instance_text(id)
+        )),
+        Refusal::NoHook(name) => validation(format!("No Lifecycle Hook found with name {name}")),
+        Refusal::NotWaiting(Waiter::Instance(id)) => validation(format!(
+            "No active Lifecycle Action found with instance ID {}",
+            names::instance_text(id)
+        )),
+        Refusal::NotWaiting(Waiter::Token(token)) => {
+            validation(format!("No active Lifecycle Action found with token {token}"))
+        }
+        Refusal::BadHook(why) => validation(why),
+        Refusal::TooManyHooks(most) => limit(format!("A group may have {most} lifecycle hooks.")),
+        Refusal::TooManyTags(most) => limit(format!("A group may have {most} tags.")),
+        Refusal::TooManyGroups(most) => limit(format!("There may be {most} AutoScalingGroups.")),
+        Refusal::TooManyConfigurations(most) => {
+            limit(format!("There may be {most} launch configurations."))
+        }
+        refusal => validation(refusal.to_string()),
+    }
+}
+
+/// What a launch is refused for, in the words of the service that launches.
+pub(super) fn of_launch(fault: &Fault) -> String {
+    fault.message.to_string()
+}
+
+/// The fleet's refusal in words.
+pub(super) fn of_fleet(error: fleet::FleetError) -> String {
+    crate::ec2::told(error).message.into_owned()
+}
+
+pub(super) fn no_group(name: &str) -> Fault {
+    validation(format!("AutoScalingGroup name not found - AutoScalingGroup {name} not found"))
+}
+
+pub(super) fn no_configuration(name: &str) -> Fault {
+    validation(format!(
+        "Launch configuration name not found - Launch configuration {name} not found"
+    ))
+}
+
+pub(super) fn no_instance(text: &str) -> Fault {
+    validation(format!("Instance Id not found - No managed instance found for instance ID: {text}"))
+}
+
+/// What is wrong with the disk that all share.
+pub(super) fn of_disk(failure: &Failure) -> Fault {
+    disk::of_failure(failure, &common::INTERNAL_FAILURE, &common::UNAVAILABLE)
+}
+
+/// A parameter that will not do.
+pub(super) fn validation(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&common::VALIDATION, message)
+}
+
+/// More than there may be.
+pub(super) fn limit(message: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(&errors::LIMIT_EXCEEDED_FAULT, message)
+}
+
+/// A token that we did not give out.
+pub(super) fn bad_token() -> Fault {
+    Fault::new(&errors::INVALID_NEXT_TOKEN, "The NextToken value is not valid.")
+}
+
+/// Refuses parameters that a group here has no use for: the first of them that is there.
+pub(super) fn refuse(parameters: &[(&'static str, bool)]) -> Result<(), Fault> {
+    match parameters.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(validation(format!("{name} is not supported by the groups of Tidemill.")))
+        }
+    }
+}
