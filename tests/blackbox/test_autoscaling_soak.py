@@ -2,15 +2,18 @@
 
 import random
 
+import pytest
+
 from groups import make_scaled, scaled  # noqa: F401 (fixtures)
 from server import until
 
 
+@pytest.mark.timeout(600)
 def test_a_service_that_is_killed_in_the_middle_neither_doubles_nor_loses_an_instance(scaled):
     chance = random.Random(20_261_122)
     scaled.template()
     scaled.make(most=8)
-    for _ in range(12):
+    for _ in range(8):
         desired = chance.randrange(9)
         scaled.groups.set_desired_capacity(AutoScalingGroupName="workers", DesiredCapacity=desired)
         # Some of it has been done, and some not: looking takes a while.
