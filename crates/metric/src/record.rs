@@ -1,4 +1,5 @@
-//! What is written down: that values came in, that all grew older, that all was emptied.
+//! What is written down: that values came in, that all grew older, what was done about alarms, that
+//! all was emptied.
 
 use tidemill_base::{AccountId, Region, Timestamp};
 use tidemill_journal::{Kind, RecordRef};
