@@ -1,5 +1,5 @@
-//! Metrics: what was measured, kept in buckets of time that grow coarser with age; and alarms on it,
-//! with what happened to them. How an alarm stands is found out on the floor above.
+//! Metrics: what was measured, kept in buckets of time that grow coarser with age; and alarms, with
+//! what happened to them. How an alarm stands is found out on the floor above.
 //!
 //! Floor 2. An engine like the others: it speaks in domain words, is given the time, and remembers
 //! through a journal. [`State`] is pure and the fold of its records; [`Metrics`] keeps it.
