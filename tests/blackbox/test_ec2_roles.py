@@ -318,7 +318,7 @@ def test_a_drained_worker_is_given_nothing_more_and_another_goes_on(mill):
     assert "is given messages again" in done.stdout
 
 
-def test_top_shows_queues_and_workers(mill):
+def test_top_shows_queues_groups_and_workers(mill):
     mill.start()
     sqs = mill.client("sqs")
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
@@ -327,9 +327,21 @@ def test_top_shows_queues_and_workers(mill):
     sqs.receive_message(QueueUrl=url)
     instance = mill.run("#!/bin/sh\necho ready to work\nexec sleep 1000\n")
     mill.until_log(instance, "ready to work")
+    mill.ec2.create_launch_template(
+        LaunchTemplateName="crew", LaunchTemplateData={"ImageId": "process"}
+    )
+    mill.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="crew",
+        LaunchTemplate={"LaunchTemplateName": "crew"},
+        MinSize=0,
+        MaxSize=4,
+        DesiredCapacity=0,
+        AvailabilityZones=["us-east-1a"],
+    )
     done = mill.tool("top", "--once", "--interval", "100ms")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^orders +2 +1 +0 ", done.stdout, re.M), done.stdout
+    assert re.search(r"^crew +0 +0 +4 +0 +0 +0 +0$", done.stdout, re.M), done.stdout
     assert re.search(rf"^{instance} +- +running +\w+ +0  ready to work$", done.stdout, re.M)
     assert "\x1b" not in done.stdout
     done = mill.tool("top", "--once", "--json", "--interval", "100ms")

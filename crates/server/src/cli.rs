@@ -95,7 +95,7 @@ pub(crate) enum Command {
     /// Its receives are answered with nothing from now on, and what it has is left to it. The
     /// service forgets that when it starts again. Then, or with --off, it is given messages again.
     Drain(Drain),
-    /// Watch the queues and the instances
+    /// Watch the queues, the groups of Auto Scaling and the instances
     ///
     /// In and out are messages sent and deleted in a second. Where the output is no terminal, each
     /// look is printed below the one before.

@@ -1,6 +1,6 @@
-//! What `tidemill top` shows: `POST /_tidemill/top` with `{"Region": …}` answers with the queues
-//! and the instances of whoever asks, as they are now. Rates are for the asker to make of two
-//! answers.
+//! What `tidemill top` shows: `POST /_tidemill/top` with `{"Region": …}` answers with the queues,
+//! the groups and the instances of whoever asks, as they are now. Rates are for the asker to make
+//! of two answers.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use tidemill_base::Timestamp;
 use tidemill_fleet::process::Wanted;
 use tidemill_fleet::{Fleet, Instance, InstanceId, Phase};
 use tidemill_queue::{Holder, QueueMetrics};
+use tidemill_scaling::group::{Counts, Group, GroupKey};
 use tidemill_services::{Principal, holder_of};
 
 use crate::app::App;
@@ -32,6 +33,9 @@ pub(crate) async fn look(
     let now = app.clock.now();
     let mut queues: Vec<Value> = own.map(|queue| of_queue(queue, now)).collect();
     queues.sort_by_key(|queue| queue["Name"].as_str().map(str::to_owned));
+    let groups: Vec<Value> = app
+        .groups
+        .look(|state| state.groups_of(owner.account, &owner.region).map(of_group).collect());
     let instances = match &app.fleet {
         None => Vec::new(),
         Some(fleet) => {
@@ -46,6 +50,7 @@ pub(crate) async fn look(
     Ok(json!({
         "Now": now.as_millis(),
         "Queues": queues,
+        "Groups": groups,
         "Instances": instances,
     }))
 }
@@ -62,6 +67,20 @@ fn of_queue(queue: &QueueMetrics, now: Timestamp) -> Value {
         "Sent": tally.sent,
         "Received": tally.received,
         "Deleted": tally.deleted,
+    })
+}
+
+fn of_group((key, group): (&GroupKey, &Group)) -> Value {
+    let Counts { min, max, desired, in_service, pending, standby, terminating } = group.counts();
+    json!({
+        "Name": key.name,
+        "Min": min.count(),
+        "Desired": desired.count(),
+        "Max": max.count(),
+        "InService": in_service.count(),
+        "Pending": pending.count(),
+        "Standby": standby.count(),
+        "Terminating": terminating.count(),
     })
 }
 

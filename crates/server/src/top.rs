@@ -1,4 +1,4 @@
-//! `tidemill top`: the queues and the instances, as they are from second to second.
+//! `tidemill top`: the queues, the groups and the instances, as they are from second to second.
 //!
 //! A frame is plain text made from two looks at the service; only who shows it knows of terminals.
 //! On a terminal each frame goes over the one before, and no key is listened to: the last one stays
@@ -15,6 +15,10 @@ use tidemill_base::Clock;
 use crate::cli::Top;
 use crate::client::Client;
 use crate::logs::colour_wanted;
+
+/// What clears a line from the cursor on: a line is written over the one before, since one that was
+/// cleared first would flicker.
+const REST: &str = "\u{1b}[K";
 
 /// A line of a frame, and what colour it has where there are any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +97,17 @@ fn frame(told: &Value) -> Vec<Row> {
         Tone::Title,
     )];
     rows.extend(list("Queues").iter().map(queue));
+    let empty = || Row { text: String::new(), tone: Tone::Plain };
+    if !list("Groups").is_empty() {
+        rows.push(empty());
+        let head = ["GROUP", "MIN", "DESIRED", "MAX", "SERVING", "COMING", "STANDBY", "GOING"];
+        rows.push(group_row(head.map(str::to_owned), Tone::Title));
+        rows.extend(list("Groups").iter().map(group));
+    }
     let now = told["Now"].as_u64().unwrap_or_default();
     let instances = list("Instances");
     let shown = |one: &&Value| one["State"] != "terminated";
-    rows.push(Row { text: String::new(), tone: Tone::Plain });
+    rows.push(empty());
     rows.push(instance_row(
         ["INSTANCE", "NAME", "STATE", "AGE", "HOLDS", "LAST LINE"].map(str::to_owned),
         Tone::Title,
@@ -128,6 +139,29 @@ fn queue_row(
 ) -> Row {
     let numbers = format!("{waiting:>9}  {in_flight:>9}  {delayed:>9}");
     let text = format!("{name:<32}  {numbers}  {rate_in:>8}  {rate_out:>8}  {oldest:>9}");
+    Row { text, tone }
+}
+
+fn group(group: &Value) -> Row {
+    let number = |name: &str| group[name].as_u64().unwrap_or_default();
+    let tone = match (number("InService") == number("Desired"), number("Desired")) {
+        (true, 0) => Tone::Faint,
+        (true, _) => Tone::Good,
+        (false, _) => Tone::Passing,
+    };
+    let counts = ["Min", "Desired", "Max", "InService", "Pending", "Standby", "Terminating"];
+    let [min, desired, max, serving, coming, standby, going] =
+        counts.map(|name| number(name).to_string());
+    let name = group["Name"].as_str().unwrap_or_default().to_owned();
+    group_row([name, min, desired, max, serving, coming, standby, going], tone)
+}
+
+fn group_row(
+    [name, min, desired, max, serving, coming, standby, going]: [String; 8],
+    tone: Tone,
+) -> Row {
+    let wanted = format!("{min:>9}  {desired:>9}  {max:>9}");
+    let text = format!("{name:<32}  {wanted}  {serving:>8}  {coming:>8}  {standby:>9}  {going:>9}");
     Row { text, tone }
 }
 
@@ -172,10 +206,12 @@ fn draw(term: &Term, rows: &[Row], before: usize) -> io::Result<usize> {
     for row in rows.iter().take(room) {
         let line: String = row.text.chars().take(width).collect();
         text.push_str(&style(row.tone).apply_to(line.trim_end()).to_string());
+        text.push_str(REST);
         text.push('\n');
     }
-    term.clear_last_lines(before.min(room))?;
+    term.move_cursor_up(before.min(room))?;
     term.write_str(&text)?;
+    term.clear_to_end_of_screen()?;
     term.flush()?;
     Ok(rows.len().min(room))
 }
@@ -202,6 +238,10 @@ mod tests {
                 "Name": "work", "Visible": 7, "InFlight": 2, "Delayed": 0, "OldestSeconds": 61,
                 "Sent": sent, "Deleted": deleted,
             }],
+            "Groups": [{
+                "Name": "crew", "Min": 0, "Desired": 3, "Max": 9, "InService": 2, "Pending": 1,
+                "Standby": 0, "Terminating": 0,
+            }],
             "Instances": [
                 { "InstanceId": "i-00000000000000abc", "Name": "w", "State": "running",
                   "Launched": 35_000, "Held": 2, "LastLine": "did\u{1b}[2J it" },
@@ -225,13 +265,15 @@ mod tests {
         let mut now = told(250, 20);
         rate(&mut now, &told(200, 20), Duration::from_secs(1));
         let rows = frame(&now);
-        assert_eq!(rows.len(), 5);
+        assert_eq!(rows.len(), 8);
         let words = |row: &Row| {
             row.text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(words(&rows[1]), "work 7 2 0 50.0 0.0 1m 1s");
-        assert_eq!(words(&rows[4]), "i-00000000000000abc w running 1m 5s 2 did [2J it");
-        assert_eq!((rows[1].tone, rows[4].tone), (Tone::Plain, Tone::Good));
+        assert_eq!(words(&rows[4]), "crew 0 3 9 2 1 0 0");
+        assert_eq!(words(&rows[7]), "i-00000000000000abc w running 1m 5s 2 did [2J it");
+        let tones = [1, 4, 7].map(|index: usize| rows[index].tone);
+        assert_eq!(tones, [Tone::Plain, Tone::Passing, Tone::Good]);
     }
 
     #[test]
