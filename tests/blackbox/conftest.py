@@ -2,6 +2,7 @@
 
 import itertools
 
+import botocore.model
 import pytest
 
 from server import Tidemill
@@ -71,3 +72,19 @@ def make_queue(sqs):
     yield make
     for url in made:
         sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture(params=["json", "smithy-rpc-v2-cbor", "query"])
+def cloudwatch(shared, request, monkeypatch):
+    """A client that speaks each of the protocols that the service has."""
+    others = [p for p in botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS if p != request.param]
+    name = "PRIORITY_ORDERED_SUPPORTED_PROTOCOLS"
+    monkeypatch.setattr(botocore.model, name, (request.param, *others))
+    client = shared.client("cloudwatch")
+    assert client.meta.service_model.resolved_protocol == request.param
+    return client
+
+
+@pytest.fixture
+def plain(shared):
+    return shared.client("cloudwatch")

@@ -3,27 +3,12 @@
 import itertools
 import json
 
-import botocore.model
 import pytest
 
 from alarms import TOPIC, history, now, refusal, settings
 from clients import command_line
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(params=["json", "smithy-rpc-v2-cbor", "query"])
-def cloudwatch(shared, request, monkeypatch):
-    """A client that speaks each of the protocols that the service has."""
-    others = [p for p in botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS if p != request.param]
-    name = "PRIORITY_ORDERED_SUPPORTED_PROTOCOLS"
-    monkeypatch.setattr(botocore.model, name, (request.param, *others))
-    return shared.client("cloudwatch")
-
-
-@pytest.fixture
-def plain(shared):
-    return shared.client("cloudwatch")
 
 
 @pytest.fixture

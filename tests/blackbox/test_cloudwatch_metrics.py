@@ -8,7 +8,6 @@ import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 
-import botocore.model
 import pytest
 from botocore.exceptions import ClientError
 
@@ -17,22 +16,6 @@ from test_abuse import MIB, resident
 
 _numbers = itertools.count(1)
 OLD = pathlib.Path(sys.prefix) / "old"
-
-
-@pytest.fixture(params=["json", "smithy-rpc-v2-cbor", "query"])
-def cloudwatch(shared, request, monkeypatch):
-    """A client that speaks each of the protocols that the service has."""
-    others = [p for p in botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS if p != request.param]
-    name = "PRIORITY_ORDERED_SUPPORTED_PROTOCOLS"
-    monkeypatch.setattr(botocore.model, name, (request.param, *others))
-    client = shared.client("cloudwatch")
-    assert client.meta.service_model.resolved_protocol == request.param
-    return client
-
-
-@pytest.fixture
-def plain(shared):
-    return shared.client("cloudwatch")
 
 
 @pytest.fixture
