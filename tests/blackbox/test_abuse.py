@@ -109,7 +109,7 @@ def test_the_limit_of_open_files_leaves_room_for_the_log(fresh, monkeypatch):
     service.start()
     queue = service.client().create_queue(QueueName="tight")["QueueUrl"]
     until(lambda: metrics(service)["tidemill_connections"] <= 2, "the rest have gone")
-    with connections(service, 150) as crowd:
+    with connections(service, 140) as crowd:
         crowd[0].sendall(post("SendMessage", QueueUrl=queue, MessageBody="x" * MIB))
         assert answer(crowd[0])[0] == 200
         until(lambda: len(readable(crowd)) > 100, "those that are too many are told so")
