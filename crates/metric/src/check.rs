@@ -63,6 +63,11 @@ pub enum Source {
     Queries(Vec<Query>),
 }
 
+/// Bytes that are no source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a source cannot be read: {0}")]
+pub struct BadSource(pub(crate) &'static str);
+
 /// A statistic of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {

@@ -10,13 +10,17 @@ mod activity;
 mod choose;
 mod codec;
 mod configuration;
+mod cron;
 mod decide;
 mod engine;
 mod hook;
 mod ids;
 mod member;
+mod policy;
+mod policy_verbs;
 mod record;
 mod refusal;
+mod scheduled;
 mod settings;
 mod stand;
 mod state;
@@ -37,11 +41,16 @@ pub use engine::{GroupError, Groups};
 pub use hook::{Answer, HOOKS, Hook, Transition, Wait, Waiter};
 pub use ids::{ActivityId, BadId, GroupKey, InstanceId};
 pub use member::{Health, Lifecycle, Member, Origin};
+pub use policy::{
+    Invocation, POLICIES, Policy, PolicyPut, Simple, Stepwise, Target, Way, decide_by_policies,
+};
+pub use policy_verbs::NewScheduled;
 pub use record::{
     Answered, Ended, Event, HookSet, Joined, Judged, Left, Made, Moved, Renewed, Spared, Waiting,
     Wanted, What,
 };
 pub use refusal::Refusal;
+pub use scheduled::{SCHEDULED, Scheduled, ScheduledPut, decide_by_schedule};
 pub use settings::{
     HealthCheck, Process, Protection, Settings, Source, Tag, Tags, TemplateSource, Termination,
 };
@@ -57,7 +66,7 @@ const CAUSES: usize = 3;
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// A group.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub struct Group {
     /// What sets it apart from another of the same name.
@@ -114,6 +123,12 @@ pub struct Group {
     /// Its hooks, by name.
     #[n(17)]
     pub hooks: BTreeMap<String, Hook>,
+    /// Its policies, by name.
+    #[cbor(n(18), default)]
+    policies: BTreeMap<String, Policy>,
+    /// What is done with it by the clock, by name.
+    #[cbor(n(19), default)]
+    scheduled: BTreeMap<String, Scheduled>,
 }
 
 /// How many of a group are how.
@@ -163,6 +178,8 @@ impl Group {
             told_spared: false,
             under_way: BTreeSet::new(),
             hooks: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            scheduled: BTreeMap::new(),
         }
     }
 
@@ -174,6 +191,26 @@ impl Group {
     /// The instance of this id.
     pub fn member(&self, id: InstanceId) -> Option<&Member> {
         self.members.get(&id)
+    }
+
+    /// Its policies, by name.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        self.policies.iter().map(|(name, policy)| (&**name, policy))
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.get(name)
+    }
+
+    /// What is done with it by the clock, by name.
+    pub fn scheduled_actions(&self) -> impl Iterator<Item = (&str, &Scheduled)> {
+        self.scheduled.iter().map(|(name, action)| (&**name, action))
+    }
+
+    /// The scheduled action of this name.
+    pub fn scheduled(&self, name: &str) -> Option<&Scheduled> {
+        self.scheduled.get(name)
     }
 
     /// Launches that have begun and of which no instance is known yet.
@@ -296,6 +333,10 @@ impl Group {
             | What::Waiting(_)
             | What::Answered(_)
             | What::Renewed(_) => self.hooked(what)?,
+            What::PolicyPut(_)
+            | What::PolicyDropped(_)
+            | What::ScheduledPut(_)
+            | What::ScheduledDropped(_) => self.is_told(what)?,
             What::Tagged(tags) => self.tags.extend(tags.clone()),
             What::Untagged(names) => self.tags.retain(|name, _| !names.contains(name)),
             What::Suspended(processes) => self.suspended.clone_from(processes),
@@ -334,6 +375,22 @@ impl Group {
 
     fn wait(&mut self, instance: InstanceId, hook: &str) -> Option<&mut Wait> {
         self.members.get_mut(&instance)?.waits.iter_mut().find(|wait| wait.hook == hook)
+    }
+
+    /// Takes in what it is told to do by itself.
+    fn is_told(&mut self, what: &What) -> Option<()> {
+        match what {
+            What::PolicyPut(PolicyPut { name, policy }) => {
+                self.policies.insert(name.clone(), policy.clone());
+            }
+            What::PolicyDropped(name) => drop(self.policies.remove(name)?),
+            What::ScheduledPut(ScheduledPut { name, action }) => {
+                self.scheduled.insert(name.clone(), action.clone());
+            }
+            What::ScheduledDropped(name) => drop(self.scheduled.remove(name)?),
+            _ => return None,
+        }
+        Some(())
     }
 
     fn began(&mut self, activity: &Activity) {

@@ -69,11 +69,14 @@ impl App {
         metrics.watch(&crowd, &budget);
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
-        let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
-        let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone());
         let ec2 = Ec2::new(fleet.clone(), engine.clone());
-        let autoscaling =
-            AutoScaling::new(groups.clone(), fleet.clone(), engine.clone(), settings.scaling_mode);
+        let mode = settings.scaling_mode;
+        let (there, counts) = (fleet.clone(), measured.clone());
+        let autoscaling = AutoScaling::new(groups.clone(), there, engine.clone(), counts, mode);
+        let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
+        let cloudwatch = cloudwatch.acting_on(autoscaling.clone());
+        let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone())
+            .with_groups(autoscaling.clone());
         let keys = KeyCache::new(SIGNING_KEYS);
         let disks = None;
         Self {

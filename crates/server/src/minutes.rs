@@ -1,5 +1,6 @@
-//! What is done each minute, by the clock: the queues are measured, alarms are looked at, and what
-//! was measured before grows older. A clock that is moved by hand brings every minute it passed.
+//! What is done each minute, by the clock: the queues and groups are measured, schedules kept,
+//! alarms looked at, and what was measured before grows older. A clock that is moved by hand
+//! brings every minute it passed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use tidemill_base::{Clock, Timestamp};
 use tidemill_metric::Metrics;
 use tidemill_queue::Engine;
-use tidemill_services::{CloudWatch, QueueMinutes};
+use tidemill_services::{AutoScaling, CloudWatch, QueueMinutes};
 use tokio::sync::{Mutex, Notify, watch};
 use tracing::{error, warn};
 
@@ -22,6 +23,7 @@ pub(crate) struct Minutes {
     clock: Clock,
     metrics: Metrics,
     cloudwatch: CloudWatch,
+    autoscaling: Option<AutoScaling>,
     /// Taken by whoever goes through the minutes, and held: one does.
     turn: Mutex<Turn>,
     /// The end of the step that comes next, once all before it are gone through.
@@ -50,7 +52,13 @@ impl Minutes {
         let first = whole(now) + STEP;
         let turn = Mutex::new(Turn { next: first, queues });
         let next = watch::Sender::new(first);
-        Self { clock: clock.clone(), metrics, cloudwatch, turn, next, moved }
+        let clock = clock.clone();
+        Self { clock, metrics, cloudwatch, autoscaling: None, turn, next, moved }
+    }
+
+    /// The same, which also looks after the groups of `autoscaling`.
+    pub(crate) fn with_groups(self, autoscaling: AutoScaling) -> Self {
+        Self { autoscaling: Some(autoscaling), ..self }
     }
 
     /// Goes through the steps as they end; never returns.
@@ -89,10 +97,18 @@ impl Minutes {
         while turn.next <= now {
             let end = turn.next;
             turn.next = end + STEP;
-            if end.as_secs().is_multiple_of(MINUTE.as_secs())
-                && let Err(error) = turn.queues.tell(end - MINUTE).await
-            {
+            let is_minute = end.as_secs().is_multiple_of(MINUTE.as_secs());
+            if is_minute && let Err(error) = turn.queues.tell(end - MINUTE).await {
                 warn!(%error, "a minute of the queues was not measured");
+            }
+            if let Some(autoscaling) = &self.autoscaling {
+                autoscaling.keep_schedules(end).await;
+                if is_minute {
+                    autoscaling.keep_alarms().await;
+                    if let Err(error) = autoscaling.tell(end - MINUTE).await {
+                        warn!(%error, "a minute of the groups was not measured");
+                    }
+                }
             }
             self.cloudwatch.watch(end).await;
         }

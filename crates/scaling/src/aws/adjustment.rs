@@ -1,27 +1,36 @@
 //! A change of capacity as a policy says it: by so many, to so many, by a share.
 
+use minicbor::{Decode, Encode};
+
 use crate::Workers;
 
 /// How a policy's number is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Change {
     /// So many more, or fewer.
+    #[n(0)]
     ChangeInCapacity,
     /// So many, whatever there were.
+    #[n(1)]
     ExactCapacity,
     /// So many in a hundred more, or fewer.
+    #[n(2)]
     PercentChangeInCapacity {
         /// But at least so many (`MinAdjustmentMagnitude`).
+        #[n(0)]
         at_least: Option<Workers>,
     },
 }
 
 /// A change of capacity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub struct Adjustment {
     /// How the number is meant.
+    #[n(0)]
     pub change: Change,
     /// The number.
+    #[n(1)]
     pub by: i32,
 }
 

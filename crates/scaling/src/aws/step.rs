@@ -1,5 +1,7 @@
 //! Step scaling: the further a metric is beyond the alarm's threshold, the larger the change.
 
+use minicbor::{Decode, Encode};
+
 use super::adjustment::{Adjustment, Change};
 use super::capacity::Fleet;
 use crate::Workers;
@@ -8,13 +10,17 @@ use crate::Workers;
 const MOST: usize = 20;
 
 /// One step: a range of distances from the threshold, and a change.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+#[cbor(map)]
 pub struct Step {
     /// From this distance; without it, from anything below.
+    #[n(0)]
     pub lower: Option<f64>,
     /// To this distance; without it, to anything above.
+    #[n(1)]
     pub upper: Option<f64>,
     /// The change, as the policy's kind of change reads it.
+    #[n(2)]
     pub by: i32,
 }
 

@@ -11,11 +11,13 @@ use super::configuration::Configuration;
 use super::hook::{Answer, Hook, Wait};
 use super::ids::{ActivityId, GroupKey, InstanceId};
 use super::member::{Health, Lifecycle, Member};
+use super::policy::PolicyPut;
+use super::scheduled::ScheduledPut;
 use super::settings::{Process, Settings, Tags};
 use crate::Workers;
 
 /// Something that happened. The state is what these add up to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "few of them are held, and none for long")]
 pub enum Event {
     /// It happened to a group, or to the configuration of that name.
@@ -25,7 +27,7 @@ pub enum Event {
 }
 
 /// What happened to a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// It was made.
     Made(Made),
@@ -73,6 +75,14 @@ pub enum What {
     Configured(Configuration),
     /// A launch configuration is there no more.
     Unconfigured(()),
+    /// A policy was made, or set to something else.
+    PolicyPut(PolicyPut),
+    /// A policy is there no more.
+    PolicyDropped(String),
+    /// A scheduled action was made, or set to something else; or it comes again later.
+    ScheduledPut(ScheduledPut),
+    /// A scheduled action is there no more.
+    ScheduledDropped(String),
 }
 
 /// A group was made.
@@ -298,6 +308,10 @@ whats! {
     16 Gone
     17 Configured
     18 Unconfigured
+    40 PolicyPut
+    41 PolicyDropped
+    42 ScheduledPut
+    43 ScheduledDropped
     60 HookSet
     61 HookGone
     62 Waiting

@@ -99,4 +99,22 @@ pub enum Refusal {
     /// More launch configurations than there may be.
     #[error("there may be {0} launch configurations")]
     TooManyConfigurations(usize),
+    /// The group has no policy of this name.
+    #[error("there is no policy {0}")]
+    NoPolicy(String),
+    /// More policies than there may be.
+    #[error("there may be {0} policies")]
+    TooManyPolicies(usize),
+    /// The group has no scheduled action of this name.
+    #[error("there is no scheduled action {0}")]
+    NoScheduled(String),
+    /// More scheduled actions than there may be.
+    #[error("there may be {0} scheduled actions")]
+    TooManyScheduled(usize),
+    /// These are no times that come again and again.
+    #[error("{0:?} is no recurrence")]
+    BadRecurrence(String),
+    /// It would never be time for it.
+    #[error("the scheduled action would never be carried out")]
+    NeverScheduled,
 }

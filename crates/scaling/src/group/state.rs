@@ -19,7 +19,7 @@ pub const ACTIVITIES: usize = 500;
 const REMEMBERED: Duration = Duration::from_hours(6 * 7 * 24);
 
 /// What is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub struct State {
     #[n(0)]

@@ -462,7 +462,7 @@ fn has_source(state: &State, key: &GroupKey, settings: &Settings) -> Result<(), 
     }
 }
 
-fn cooled_down(group: &Group, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn cooled_down(group: &Group, now: Timestamp) -> Result<(), Refusal> {
     if let Some(activity) = group.under_way() {
         return Err(Refusal::UnderWay(activity));
     }

@@ -111,6 +111,20 @@ fn of_instances(refusal: Refusal) -> Fault {
         Refusal::TooManyConfigurations(most) => {
             limit(format!("There may be {most} launch configurations."))
         }
+        Refusal::NoPolicy(name) => no_policy(&name),
+        Refusal::TooManyPolicies(most) => limit(format!("A group may have {most} policies.")),
+        Refusal::NoScheduled(name) => {
+            validation(format!("Scheduled action name not found - {name} not found"))
+        }
+        Refusal::TooManyScheduled(most) => {
+            limit(format!("A group may have {most} scheduled actions."))
+        }
+        Refusal::BadRecurrence(text) => {
+            validation(format!("Given recurrence string:{text} is invalid"))
+        }
+        Refusal::NeverScheduled => {
+            validation("The scheduled action would never be carried out before its EndTime.")
+        }
         refusal => validation(refusal.to_string()),
     }
 }
@@ -127,6 +141,10 @@ pub(super) fn of_fleet(error: fleet::FleetError) -> String {
 
 pub(super) fn no_group(name: &str) -> Fault {
     validation(format!("AutoScalingGroup name not found - AutoScalingGroup {name} not found"))
+}
+
+pub(super) fn no_policy(name: &str) -> Fault {
+    validation(format!("Policy name not found - Policy {name} not found"))
 }
 
 pub(super) fn no_configuration(name: &str) -> Fault {

@@ -7,9 +7,11 @@ mod controller;
 mod delete_auto_scaling_group;
 mod describe_groups;
 mod drain;
+mod execute_policy;
 mod fast;
 mod fault;
 mod group;
+mod group_minutes;
 mod hooks;
 mod instances;
 mod launch;
@@ -17,24 +19,32 @@ mod launch_configuration;
 mod metrics;
 mod names;
 mod page;
+mod policies;
 mod processes;
 mod put_group;
+mod scheduled_actions;
 mod set_desired_capacity;
 mod settings;
 mod stand;
 mod tags;
+mod target_tracking;
 mod tuning;
 mod words;
 
 pub use self::group::target_of;
 pub use self::metrics::{GroupMetric, METRICS};
 pub use self::tuning::Mode;
+pub(crate) use execute_policy::PolicyAction;
+
+use std::sync::Arc;
 
 use tidemill_api::autoscaling::{Request, Response};
 use tidemill_fleet::Fleet;
+use tidemill_metric::Metrics;
 use tidemill_queue::Engine;
 use tidemill_scaling::group::Groups;
 use tidemill_wire::Fault;
+use tokio::sync::Mutex;
 
 use crate::context::Context;
 
@@ -45,184 +55,102 @@ pub struct AutoScaling {
     fleet: Option<Fleet>,
     /// It looks after the disk for all: where it takes nothing in, neither do we.
     queues: Engine,
+    /// Where the groups' counts go, and the alarms that policies keep.
+    metrics: Metrics,
     /// Which mind scales a group whose tags do not say.
     mode: Mode,
+    /// Held while the policies' alarms are looked after.
+    keeping: Arc<Mutex<()>>,
+}
+
+/// The list of the operations, and what answers each. One that is `done` has nothing to say.
+macro_rules! answers {
+    ($request:ident: $($name:ident $(($it:ident))? = $kind:ident $call:expr;)*) => {
+        match $request {
+            $(Request::$name $(($it))? => answers!($kind $name $call),)*
+        }
+    };
+    (done $name:ident $call:expr) => {
+        $call.map(|()| Response::$name)
+    };
+    (gives $name:ident $call:expr) => {
+        $call.map(Response::$name)
+    };
 }
 
 impl AutoScaling {
     /// The service that serves `groups` of instances of `fleet`, if there is one, while the disk
     /// takes in what comes to `queues`; `mode` says which mind scales a group whose tags do not
     /// say.
-    pub fn new(groups: Groups, fleet: Option<Fleet>, queues: Engine, mode: Mode) -> Self {
-        Self { groups, fleet, queues, mode }
+    pub fn new(
+        groups: Groups,
+        fleet: Option<Fleet>,
+        queues: Engine,
+        metrics: Metrics,
+        mode: Mode,
+    ) -> Self {
+        Self { groups, fleet, queues, metrics, mode, keeping: Arc::default() }
     }
 
     /// Answers one request.
     pub async fn handle(&self, cx: &Context<'_>, request: Request) -> Result<Response, Fault> {
         self.fleet()?;
-        if let Some(answer) = self.describe(cx, &request)? {
-            return Ok(answer);
+        if !request.operation().name.starts_with("Describe") {
+            self.may_change()?;
         }
-        self.may_change()?;
-        self.change(cx, request).await
+        self.answer(cx, request).await
     }
 
-    /// Answers what only looks; `None` if it does more.
-    fn describe(&self, cx: &Context<'_>, request: &Request) -> Result<Option<Response>, Fault> {
-        use {Request as Q, Response as A};
-        let answer = match request {
-            Q::DescribeAccountLimits => Ok(A::DescribeAccountLimits(account::limits(self, cx))),
-            Q::DescribeAutoScalingGroups(it) => {
-                describe_groups::handle(self, cx, it).map(A::DescribeAutoScalingGroups)
-            }
-            Q::DescribeAutoScalingInstances(it) => {
-                instances::describe(self, cx, it).map(A::DescribeAutoScalingInstances)
-            }
-            Q::DescribeLaunchConfigurations(it) => {
-                launch_configuration::describe(self, cx, it).map(A::DescribeLaunchConfigurations)
-            }
-            Q::DescribeLifecycleHookTypes => Ok(A::DescribeLifecycleHookTypes(hooks::types())),
-            Q::DescribeLifecycleHooks(it) => {
-                hooks::describe(self, cx, it).map(A::DescribeLifecycleHooks)
-            }
-            Q::DescribeMetricCollectionTypes => {
-                Ok(A::DescribeMetricCollectionTypes(metrics::types()))
-            }
-            Q::DescribeScalingActivities(it) => {
-                activity::describe(self, cx, it).map(A::DescribeScalingActivities)
-            }
-            Q::DescribeScalingProcessTypes => {
-                Ok(A::DescribeScalingProcessTypes(processes::types()))
-            }
-            Q::DescribeTags(it) => tags::describe(self, cx, it).map(A::DescribeTags),
-            Q::DescribeTerminationPolicyTypes => {
-                Ok(A::DescribeTerminationPolicyTypes(account::termination_policies()))
-            }
-            Q::AttachInstances(_)
-            | Q::CompleteLifecycleAction(_)
-            | Q::CreateAutoScalingGroup(_)
-            | Q::CreateLaunchConfiguration(_)
-            | Q::CreateOrUpdateTags(_)
-            | Q::DeleteAutoScalingGroup(_)
-            | Q::DeleteLaunchConfiguration(_)
-            | Q::DeleteLifecycleHook(_)
-            | Q::DeleteTags(_)
-            | Q::DetachInstances(_)
-            | Q::DisableMetricsCollection(_)
-            | Q::EnableMetricsCollection(_)
-            | Q::EnterStandby(_)
-            | Q::ExitStandby(_)
-            | Q::PutLifecycleHook(_)
-            | Q::RecordLifecycleActionHeartbeat(_)
-            | Q::ResumeProcesses(_)
-            | Q::SetDesiredCapacity(_)
-            | Q::SetInstanceHealth(_)
-            | Q::SetInstanceProtection(_)
-            | Q::SuspendProcesses(_)
-            | Q::TerminateInstanceInAutoScalingGroup(_)
-            | Q::UpdateAutoScalingGroup(_) => return Ok(None),
-        };
-        answer.map(Some)
-    }
-
-    async fn change(&self, cx: &Context<'_>, request: Request) -> Result<Response, Fault> {
-        use {Request as Q, Response as A};
-        match request {
-            Q::CreateAutoScalingGroup(it) => {
-                put_group::create(self, cx, it).await.map(|()| A::CreateAutoScalingGroup)
-            }
-            Q::CreateLaunchConfiguration(it) => launch_configuration::create(self, cx, &it)
-                .await
-                .map(|()| A::CreateLaunchConfiguration),
-            Q::CreateOrUpdateTags(it) => {
-                tags::put(self, cx, &it).await.map(|()| A::CreateOrUpdateTags)
-            }
-            Q::DeleteAutoScalingGroup(it) => delete_auto_scaling_group::handle(self, cx, &it)
-                .await
-                .map(|()| A::DeleteAutoScalingGroup),
-            Q::DeleteLaunchConfiguration(it) => launch_configuration::delete(self, cx, &it)
-                .await
-                .map(|()| A::DeleteLaunchConfiguration),
-            Q::DeleteLifecycleHook(it) => {
-                hooks::delete(self, cx, &it).await.map(A::DeleteLifecycleHook)
-            }
-            Q::DeleteTags(it) => tags::delete(self, cx, &it).await.map(|()| A::DeleteTags),
-            Q::DisableMetricsCollection(it) => {
-                metrics::disable(self, cx, &it).await.map(|()| A::DisableMetricsCollection)
-            }
-            Q::EnableMetricsCollection(it) => {
-                metrics::enable(self, cx, &it).await.map(|()| A::EnableMetricsCollection)
-            }
-            Q::PutLifecycleHook(it) => hooks::put(self, cx, &it).await.map(A::PutLifecycleHook),
-            Q::ResumeProcesses(it) => {
-                processes::set(self, cx, &it, false).await.map(|()| A::ResumeProcesses)
-            }
-            Q::SetDesiredCapacity(it) => {
-                set_desired_capacity::handle(self, cx, &it).await.map(|()| A::SetDesiredCapacity)
-            }
-            Q::SuspendProcesses(it) => {
-                processes::set(self, cx, &it, true).await.map(|()| A::SuspendProcesses)
-            }
-            Q::UpdateAutoScalingGroup(it) => {
-                put_group::update(self, cx, it).await.map(|()| A::UpdateAutoScalingGroup)
-            }
-            request @ (Q::AttachInstances(_)
-            | Q::CompleteLifecycleAction(_)
-            | Q::DetachInstances(_)
-            | Q::EnterStandby(_)
-            | Q::ExitStandby(_)
-            | Q::RecordLifecycleActionHeartbeat(_)
-            | Q::SetInstanceHealth(_)
-            | Q::SetInstanceProtection(_)
-            | Q::TerminateInstanceInAutoScalingGroup(_)) => {
-                self.change_instances(cx, request).await
-            }
-            Q::DescribeAccountLimits
-            | Q::DescribeAutoScalingGroups(_)
-            | Q::DescribeAutoScalingInstances(_)
-            | Q::DescribeLaunchConfigurations(_)
-            | Q::DescribeLifecycleHookTypes
-            | Q::DescribeLifecycleHooks(_)
-            | Q::DescribeMetricCollectionTypes
-            | Q::DescribeScalingActivities(_)
-            | Q::DescribeScalingProcessTypes
-            | Q::DescribeTags(_)
-            | Q::DescribeTerminationPolicyTypes => {
-                unreachable!("who only looks was answered")
-            }
-        }
-    }
-
-    /// The same, of single instances.
-    async fn change_instances(
-        &self,
-        cx: &Context<'_>,
-        request: Request,
-    ) -> Result<Response, Fault> {
-        use {Request as Q, Response as A};
-        match request {
-            Q::AttachInstances(it) => {
-                stand::attach(self, cx, &it).await.map(|()| A::AttachInstances)
-            }
-            Q::CompleteLifecycleAction(it) => {
-                hooks::complete(self, cx, &it).await.map(A::CompleteLifecycleAction)
-            }
-            Q::DetachInstances(it) => stand::detach(self, cx, &it).await.map(A::DetachInstances),
-            Q::EnterStandby(it) => stand::enter(self, cx, &it).await.map(A::EnterStandby),
-            Q::ExitStandby(it) => stand::exit(self, cx, &it).await.map(A::ExitStandby),
-            Q::RecordLifecycleActionHeartbeat(it) => {
-                hooks::renew(self, cx, &it).await.map(A::RecordLifecycleActionHeartbeat)
-            }
-            Q::SetInstanceHealth(it) => {
-                instances::set_health(self, cx, &it).await.map(|()| A::SetInstanceHealth)
-            }
-            Q::SetInstanceProtection(it) => {
-                instances::protect(self, cx, &it).await.map(A::SetInstanceProtection)
-            }
-            Q::TerminateInstanceInAutoScalingGroup(it) => instances::terminate(self, cx, &it)
-                .await
-                .map(A::TerminateInstanceInAutoScalingGroup),
-            _ => unreachable!("the others are of groups"),
+    async fn answer(&self, cx: &Context<'_>, request: Request) -> Result<Response, Fault> {
+        answers! { request:
+            AttachInstances(it) = done stand::attach(self, cx, &it).await;
+            BatchDeleteScheduledAction(it) =
+                gives scheduled_actions::delete_many(self, cx, it).await;
+            BatchPutScheduledUpdateGroupAction(it) =
+                gives scheduled_actions::put_many(self, cx, it).await;
+            CompleteLifecycleAction(it) = gives hooks::complete(self, cx, &it).await;
+            CreateAutoScalingGroup(it) = done put_group::create(self, cx, it).await;
+            CreateLaunchConfiguration(it) = done launch_configuration::create(self, cx, &it).await;
+            CreateOrUpdateTags(it) = done tags::put(self, cx, &it).await;
+            DeleteAutoScalingGroup(it) =
+                done delete_auto_scaling_group::handle(self, cx, &it).await;
+            DeleteLaunchConfiguration(it) = done launch_configuration::delete(self, cx, &it).await;
+            DeleteLifecycleHook(it) = gives hooks::delete(self, cx, &it).await;
+            DeletePolicy(it) = done policies::delete(self, cx, &it).await;
+            DeleteScheduledAction(it) = done scheduled_actions::delete(self, cx, &it).await;
+            DeleteTags(it) = done tags::delete(self, cx, &it).await;
+            DescribeAccountLimits = gives Ok(account::limits(self, cx));
+            DescribeAdjustmentTypes = gives Ok(policies::adjustment_types());
+            DescribeAutoScalingGroups(it) = gives describe_groups::handle(self, cx, &it);
+            DescribeAutoScalingInstances(it) = gives instances::describe(self, cx, &it);
+            DescribeLaunchConfigurations(it) = gives launch_configuration::describe(self, cx, &it);
+            DescribeLifecycleHookTypes = gives Ok(hooks::types());
+            DescribeLifecycleHooks(it) = gives hooks::describe(self, cx, &it);
+            DescribeMetricCollectionTypes = gives Ok(metrics::types());
+            DescribePolicies(it) = gives policies::describe(self, cx, &it);
+            DescribeScalingActivities(it) = gives activity::describe(self, cx, &it);
+            DescribeScalingProcessTypes = gives Ok(processes::types());
+            DescribeScheduledActions(it) = gives scheduled_actions::describe(self, cx, &it);
+            DescribeTags(it) = gives tags::describe(self, cx, &it);
+            DescribeTerminationPolicyTypes = gives Ok(account::termination_policies());
+            DetachInstances(it) = gives stand::detach(self, cx, &it).await;
+            DisableMetricsCollection(it) = done metrics::disable(self, cx, &it).await;
+            EnableMetricsCollection(it) = done metrics::enable(self, cx, &it).await;
+            EnterStandby(it) = gives stand::enter(self, cx, &it).await;
+            ExecutePolicy(it) = done execute_policy::handle(self, cx, &it).await;
+            ExitStandby(it) = gives stand::exit(self, cx, &it).await;
+            PutLifecycleHook(it) = gives hooks::put(self, cx, &it).await;
+            PutScalingPolicy(it) = gives policies::put(self, cx, &it).await;
+            PutScheduledUpdateGroupAction(it) = done scheduled_actions::put(self, cx, it).await;
+            RecordLifecycleActionHeartbeat(it) = gives hooks::renew(self, cx, &it).await;
+            ResumeProcesses(it) = done processes::set(self, cx, &it, false).await;
+            SetDesiredCapacity(it) = done set_desired_capacity::handle(self, cx, &it).await;
+            SetInstanceHealth(it) = done instances::set_health(self, cx, &it).await;
+            SetInstanceProtection(it) = gives instances::protect(self, cx, &it).await;
+            SuspendProcesses(it) = done processes::set(self, cx, &it, true).await;
+            TerminateInstanceInAutoScalingGroup(it) =
+                gives instances::terminate(self, cx, &it).await;
+            UpdateAutoScalingGroup(it) = done put_group::update(self, cx, it).await;
         }
     }
 

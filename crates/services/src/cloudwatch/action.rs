@@ -2,13 +2,18 @@
 //!
 //! The engine writes down that an action is due together with the turn that made it so, and that it
 //! was taken, or why not, afterwards: a crash between the two has it taken again, with the same
-//! number. [`CloudWatch::take`] is the one place where an action meets what it acts on.
+//! number. [`CloudWatch::act`] is the one place where actions meet what they act on. A scaling
+//! policy decides again each minute for as long as its alarm is alarming, as on AWS.
 
-use tidemill_base::Region;
-use tidemill_metric::Due;
+use serde_json::Value;
+use tidemill_base::{Region, Timestamp};
+use tidemill_metric::{Alarm, AlarmKey, Check, Comparison, Due, Standing};
+use tidemill_scaling::aws::Side;
 use tidemill_wire::Fault;
 
+use super::measure::{self, Gathered};
 use super::{CloudWatch, fault};
+use crate::autoscaling::PolicyAction;
 
 /// What the ARN of an action names.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,33 +57,119 @@ impl Action {
 }
 
 impl CloudWatch {
-    /// Takes every action that is due, the oldest first.
-    pub(super) async fn act(&self) {
+    /// Takes every action that is due, the oldest first. With a minute, those scaling policies
+    /// decide anew whose alarms have been alarming since before.
+    pub(super) async fn act(&self, minute: Option<Timestamp>) {
         let _turn = self.acting.lock().await;
         let due: Vec<Due> = self.metrics.look(|state| state.alarms().due().cloned().collect());
+        let last = due.iter().map(|due| due.at).max();
         let mut outcomes = Vec::with_capacity(due.len());
-        let mut last = None;
+        // Policies of one group decide together: `asked` says for which of what is due.
+        let (mut asked, mut actions) = (Vec::new(), Vec::new());
         for due in due {
-            let failure = Self::take(&due).err();
-            last = last.max(Some(due.at));
-            outcomes.push((due.number, failure.map(String::into_boxed_str)));
+            let action = Action::read(&due.action, &due.key.region);
+            match action.map_err(|fault| fault.message.into_owned()) {
+                Ok(Action::Topic) => {
+                    outcomes.push((due.number, Err("Tidemill does not serve topics yet.".into())));
+                }
+                Ok(Action::ScalingPolicy) => {
+                    asked.push(due.number);
+                    actions.push(self.by_turn(&due));
+                }
+                Err(why) => outcomes.push((due.number, Err(why))),
+            }
+        }
+        if let Some(minute) = minute {
+            actions.extend(self.still_alarming(minute));
+        }
+        if let Some(at) = minute.max(last) {
+            let invoked = self.invoke(&actions, at).await;
+            // What alarms go on about is in no history.
+            outcomes.extend(asked.into_iter().zip(invoked));
         }
         let Some(now) = last else { return };
+        outcomes.sort_unstable_by_key(|(number, _)| *number);
+        let outcome = |(number, outcome): (u64, Result<(), String>)| {
+            (number, outcome.err().map(String::into_boxed_str))
+        };
         // It happened when the alarm turned, as far as anybody can tell: a clock that leaps, leaps
         // over both.
         // A journal that accepts nothing more says so to whoever asks for anything.
-        drop(self.metrics.acted(outcomes, now).await);
+        drop(self.metrics.acted(outcomes.into_iter().map(outcome).collect(), now).await);
     }
 
-    /// Takes one action, or says why it cannot be taken.
-    fn take(due: &Due) -> Result<(), String> {
-        let action = Action::read(&due.action, &due.key.region);
-        match action.map_err(|fault| fault.message.into_owned())? {
-            Action::Topic => Err("Tidemill does not serve topics yet.".to_owned()),
-            Action::ScalingPolicy => {
-                Err("Tidemill does not serve scaling policies yet.".to_owned())
-            }
+    async fn invoke(&self, actions: &[PolicyAction], at: Timestamp) -> Vec<Result<(), String>> {
+        match &self.autoscaling {
+            Some(autoscaling) => autoscaling.invoke(actions, at).await,
+            None => actions.iter().map(|_| Err("There are no scaling policies.".into())).collect(),
         }
+    }
+
+    /// What a policy is told of an alarm that turned: what turned it.
+    fn by_turn(&self, due: &Due) -> PolicyAction {
+        let data: Value = due
+            .to
+            .data
+            .as_deref()
+            .map(serde_json::from_str)
+            .and_then(Result::ok)
+            .unwrap_or_default();
+        let value = data["recentDatapoints"].as_array().and_then(|all| all.last()?.as_f64());
+        let check =
+            self.metrics.look(|state| state.alarms().find(&due.key)?.settings.check().cloned());
+        let threshold = check.as_ref().map(|check| check.threshold);
+        let threshold = threshold.or_else(|| data["threshold"].as_f64()).unwrap_or_default();
+        PolicyAction {
+            arn: due.action.to_string(),
+            alarm: due.key.name.to_string(),
+            side: check.as_ref().map_or(Side::High, side),
+            threshold,
+            value,
+        }
+    }
+
+    /// What policies are told of alarms that have been alarming since before `minute`.
+    fn still_alarming(&self, minute: Timestamp) -> Vec<PolicyAction> {
+        let gathered: Vec<(AlarmKey, Vec<Box<str>>, Check, Gathered)> =
+            self.metrics.look(|state| {
+                let gathered = |(key, alarm): (&AlarmKey, &Alarm)| {
+                    let check = alarm.settings.check()?;
+                    let alarming = alarm.reason.standing == Standing::Alarming;
+                    let acts = alarm.settings.actions_enabled && alarm.turned < minute;
+                    let actions = &alarm.settings.actions[Standing::Alarming as usize];
+                    let policies: Vec<Box<str>> = actions
+                        .iter()
+                        .filter(|it| it.starts_with("arn:aws:autoscaling:"))
+                        .cloned()
+                        .collect();
+                    (alarming && acts && !policies.is_empty()).then(|| {
+                        let gathered = measure::gather(state, check, minute);
+                        (key.clone(), policies, check.clone(), gathered)
+                    })
+                };
+                state.alarms().all().filter_map(gathered).collect()
+            });
+        let mut actions = Vec::new();
+        for (key, policies, check, gathered) in gathered {
+            let points = measure::points(&check, &gathered, minute).unwrap_or_default();
+            let value = points.last().map(|point| point.value);
+            actions.extend(policies.into_iter().map(|arn| PolicyAction {
+                arn: arn.into(),
+                alarm: key.name.to_string(),
+                side: side(&check),
+                threshold: check.threshold,
+                value,
+            }));
+        }
+        actions
+    }
+}
+
+/// Which side of its threshold an alarm warns of.
+fn side(check: &Check) -> Side {
+    match check.comparison {
+        Comparison::Above | Comparison::AtLeast => Side::High,
+        Comparison::Below | Comparison::AtMost => Side::Low,
     }
 }
 

@@ -27,7 +27,10 @@ mod statistic;
 mod tags;
 mod watch;
 
+pub(crate) use measure::check_queries;
+pub(crate) use names::check_metric;
 pub use queue_minutes::QueueMinutes;
+pub(crate) use statistic::is_statistic;
 
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ use tidemill_queue::Engine;
 use tidemill_wire::Fault;
 use tokio::sync::Mutex;
 
+use crate::autoscaling::AutoScaling;
 use crate::context::Context;
 
 /// The service over its engine.
@@ -49,12 +53,21 @@ pub struct CloudWatch {
     editing: Arc<Mutex<()>>,
     /// Held while actions are taken: each once.
     acting: Arc<Mutex<()>>,
+    /// Whose policies alarms have decide.
+    autoscaling: Option<AutoScaling>,
 }
 
 impl CloudWatch {
     /// The service that serves `metrics`, while the disk takes in what comes to `queues`.
     pub fn new(metrics: Metrics, queues: Engine) -> Self {
-        Self { metrics, queues, editing: Arc::default(), acting: Arc::default() }
+        let (editing, acting) = (Arc::default(), Arc::default());
+        Self { metrics, queues, editing, acting, autoscaling: None }
+    }
+
+    /// The same, whose alarms have the scaling policies of `autoscaling` decide.
+    #[must_use]
+    pub fn acting_on(self, autoscaling: AutoScaling) -> Self {
+        Self { autoscaling: Some(autoscaling), ..self }
     }
 
     /// Answers one request.

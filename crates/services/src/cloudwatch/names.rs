@@ -61,7 +61,7 @@ fn is_unsaid(c: char) -> bool {
 }
 
 /// Refuses control characters in whatever a metric is called.
-pub(super) fn check_metric(key: &MetricKey, metric: &str) -> Result<(), String> {
+pub(crate) fn check_metric(key: &MetricKey, metric: &str) -> Result<(), String> {
     check(&key.namespace, &format!("{metric}Namespace"))?;
     check(&key.name, &format!("{metric}MetricName"))?;
     for dimension in key.dimensions() {

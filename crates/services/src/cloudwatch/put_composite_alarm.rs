@@ -57,7 +57,7 @@ pub(super) async fn handle(
     let put = service.metrics.put_alarm(key.clone(), settings, tags).await;
     put.map_err(|error| fault::of(&error))?;
     service.look_at_new(key, is_new).await;
-    service.act().await;
+    service.act(None).await;
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn set(
     if standing != before {
         service.ripple(vec![key], now).await;
     }
-    service.act().await;
+    service.act(None).await;
     Ok(())
 }
 

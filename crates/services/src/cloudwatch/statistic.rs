@@ -50,6 +50,11 @@ impl Statistic {
     }
 }
 
+/// Whether there is a statistic of this name.
+pub(crate) fn is_statistic(name: &str) -> bool {
+    Statistic::read(name).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,10 +55,11 @@ impl CloudWatch {
             tokio::task::yield_now().await;
         }
         self.ripple(turned, at).await;
-        if at.as_secs().is_multiple_of(MINUTE) {
+        let minute = at.as_secs().is_multiple_of(MINUTE).then_some(at);
+        if minute.is_some() {
             self.catch_up(at).await;
         }
-        self.act().await;
+        self.act(minute).await;
     }
 }
 
