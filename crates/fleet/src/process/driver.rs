@@ -67,7 +67,7 @@ impl ProcessDriver {
     /// be so.
     fn check_user(&self) -> io::Result<()> {
         let Some(name) = &self.user else { return Ok(()) };
-        let user = user::find(name).ok_or_else(|| {
+        let user = user::find(name)?.ok_or_else(|| {
             io::Error::other(format!("there is no user {name}: name one with --instances-user"))
         })?;
         match closed(&self.folder, user.uid, user.gid) {
@@ -142,7 +142,7 @@ impl Driver for ProcessDriver {
             Stop::Forced => {
                 folder.kill_shim();
                 if let Some(plan) = folder.plan()? {
-                    for process in tree::marked(&format!("TIDEMILL_MARK={}", plan.mark)) {
+                    for process in tree::marked(&plan.marking()) {
                         process.signal(Signal::KILL);
                     }
                 }

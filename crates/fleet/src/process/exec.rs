@@ -3,23 +3,38 @@
 //!
 //! It is this very program again, because nothing but exec is safe between fork and exec. Where a
 //! step fails, the exit code is systemd's for it, and the reason goes where the program's would.
+//!
+//! Until it has become its unit's user, it may be root, and user data must move nothing in it. So
+//! the unit's variables come under names that mean nothing to anybody ([`SET`]), where the loader
+//! would otherwise obey them; and what the unit has read or weighed comes after.
 
+use std::collections::BTreeMap;
 use std::env;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
 
 use minicbor::{Decode, Encode};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{
     Gid, Pid, Resource, Rlimit, Uid, getppid, set_parent_process_death_signal, setpriority_process,
     setrlimit, setsid, umask,
 };
 
-use crate::unit::Limit;
+use super::plan::MARK;
+use crate::unit::{Command, Limit};
+
+/// What stands before the name of a variable of the unit until its program runs.
+pub(super) const SET: &str = "TIDEMILL_SET_";
+/// The variable that marks the processes of one run of a unit.
+pub(super) const INVOCATION: &str = "INVOCATION_ID";
+/// Most bytes of a file of variables.
+const VARIABLES: u64 = 1 << 20;
 
 /// What a process becomes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(super) struct Become {
     /// Whose child it is: when that ends, it is killed.
@@ -43,11 +58,14 @@ pub(super) struct Become {
     pub(super) limits: Vec<(u8, Option<u64>, Option<u64>)>,
     #[n(7)]
     pub(super) no_new_privileges: bool,
-    /// The program, and its words, its name first.
     #[n(8)]
-    pub(super) program: String,
+    pub(super) command: Command,
+    /// Files with variables, and whether each may be missing.
     #[n(9)]
-    pub(super) argv: Vec<String>,
+    pub(super) files: Vec<(String, bool)>,
+    /// Variables that the program is not given.
+    #[n(10)]
+    pub(super) unset: Vec<String>,
 }
 
 /// The number of a limit in [`Become::limits`].
@@ -96,7 +114,7 @@ pub fn exec(order: &str) -> ExecError {
     }
 }
 
-fn prepare(order: &str) -> Result<Command, ExecError> {
+fn prepare(order: &str) -> Result<Process, ExecError> {
     let wrong = || io::Error::new(io::ErrorKind::InvalidInput, "it is no order of a shim");
     let bytes = unhex(order).ok_or_else(|| ExecError::new(1, "the order", wrong()))?;
     let order: Become =
@@ -108,11 +126,7 @@ fn prepare(order: &str) -> Result<Command, ExecError> {
         set_limit(*resource, *soft, *hard)
             .map_err(|error| ExecError::new(205, format!("the limit {name:?}"), error))?;
     }
-    if let Some(nice) = order.nice {
-        setpriority_process(None, nice)
-            .map_err(|error| ExecError::new(201, format!("niceness {nice}"), error))?;
-    }
-    umask(rustix::fs::Mode::from_raw_mode(order.umask));
+    umask(Mode::from_raw_mode(order.umask));
     if let Some((uid, groups)) = &order.user {
         become_user(*uid, groups)?;
     }
@@ -126,11 +140,72 @@ fn prepare(order: &str) -> Result<Command, ExecError> {
     if getppid().map(Pid::as_raw_nonzero) != Pid::from_raw(order.parent).map(Pid::as_raw_nonzero) {
         return Err(ExecError::new(1, "the shim", io::Error::other("it is gone")));
     }
+    if let Some(nice) = order.nice {
+        setpriority_process(None, nice)
+            .map_err(|error| ExecError::new(201, format!("niceness {nice}"), error))?;
+    }
     enter(&order)?;
-    let name = order.argv.first().unwrap_or(&order.program).clone();
-    let mut command = Command::new(find(&order.program));
-    command.arg0(name).args(order.argv.iter().skip(1));
-    Ok(command)
+    let environment = environment(&order)?;
+    let argv = order.command.argv(&environment);
+    let program = &order.command.program;
+    let mut process = Process::new(find(program));
+    process.arg0(argv.first().unwrap_or(program)).args(argv.iter().skip(1));
+    process.env_clear().envs(&environment);
+    Ok(process)
+}
+
+/// The variables of the program: those that the shim set, those of files, and our marks, whatever
+/// the others say.
+fn environment(order: &Become) -> Result<BTreeMap<String, String>, ExecError> {
+    let given: BTreeMap<String, String> = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let set = |(name, value): (&String, &String)| {
+        name.strip_prefix(SET).map(|name| (name.to_owned(), value.clone()))
+    };
+    let mut environment: BTreeMap<String, String> = given.iter().filter_map(set).collect();
+    for (path, may_be_missing) in &order.files {
+        match read(Path::new(path)) {
+            Ok(text) => environment.extend(variables(&text)),
+            Err(error) if *may_be_missing && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(ExecError::new(209, format!("EnvironmentFile {path}"), error));
+            }
+        }
+    }
+    environment.retain(|name, _| !order.unset.contains(name));
+    let marks = given.into_iter().filter(|(name, _)| name == MARK || name == INVOCATION);
+    environment.extend(marks);
+    Ok(environment)
+}
+
+/// Reads a file of variables. What is none, as a pipe or a device, may never end.
+fn read(path: &Path) -> io::Result<String> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    file.take(VARIABLES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > VARIABLES {
+        return Err(io::Error::other(format!("it is larger than {} KiB", VARIABLES >> 10)));
+    }
+    Ok(text)
+}
+
+/// The variables of an EnvironmentFile: a line each, with quotes around a value taken off.
+fn variables(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    let bare = |value: &str| {
+        let value = value.trim();
+        let quoted = ['"', '\''].iter().find_map(|quote| {
+            value.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote))
+        });
+        quoted.unwrap_or(value).to_owned()
+    };
+    pairs.map(|(name, value)| (name.trim().to_owned(), bare(value))).collect()
 }
 
 /// A limit that is higher than may be is lowered to what may be.
@@ -204,12 +279,41 @@ mod tests {
             parent: 7,
             user: Some((1, vec![2, 3])),
             folder: "/tmp".into(),
+            fallback: None,
+            umask: 0o022,
+            nice: Some(-1),
             limits: vec![(number_of(Limit::Files), Some(10), None)],
-            argv: vec!["a".into(), "ü \n".into()],
-            ..Become::default()
+            no_new_privileges: true,
+            command: Command::plain("a", vec!["ü \n".into()]),
+            files: vec![("/etc/a".into(), true)],
+            unset: vec!["B".into()],
         };
         let read: Become = minicbor::decode(&unhex(&order(&what)).unwrap()).unwrap();
         assert_eq!(read, what);
         assert_eq!(unhex("0"), None);
+    }
+
+    #[test]
+    fn a_file_of_variables_has_a_line_for_each() {
+        let read = variables("# c\nA=1\n B = \"two words\" \nC='x'\nnothing\nD=\n");
+        let expected = [("A", "1"), ("B", "two words"), ("C", "x"), ("D", "")];
+        let expected: Vec<_> =
+            expected.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn what_is_no_file_of_variables_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (pipe, mode) = (path("pipe"), Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for none in [&*pipe, Path::new("/dev/zero"), folder.path()] {
+            assert_eq!(read(none).unwrap_err().to_string(), "it is no file", "{none:?}");
+        }
+        std::fs::write(path("most"), vec![b'#'; 1 << 20]).unwrap();
+        std::fs::write(path("more"), vec![b'#'; (1 << 20) + 1]).unwrap();
+        assert!(read(&path("most")).is_ok());
+        assert!(read(&path("more")).unwrap_err().to_string().contains("1024 KiB"));
     }
 }

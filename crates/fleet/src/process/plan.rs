@@ -4,6 +4,9 @@
 
 use minicbor::{Decode, Encode};
 
+/// The variable that marks all processes of an instance.
+pub(super) const MARK: &str = "TIDEMILL_MARK";
+
 /// What an instance is to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -83,6 +86,13 @@ pub struct UnitStatus {
     /// How its last process ended, in words.
     #[n(4)]
     pub ended: Option<String>,
+}
+
+impl Plan {
+    /// The variable and value that mark its processes.
+    pub(super) fn marking(&self) -> String {
+        format!("{MARK}={}", self.mark)
+    }
 }
 
 impl Status {

@@ -140,7 +140,7 @@ async fn lock(folder: &Folder) -> Result<std::fs::File, ShimError> {
 
 /// Kills what an earlier shim left behind that was killed itself.
 async fn clear_remains(plan: &Plan, pen: &Pen) {
-    let mark = launch::mark(plan);
+    let mark = plan.marking();
     loop {
         let remains = tree::marked(&mark);
         if remains.is_empty() {

@@ -2,19 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use minicbor::{Decode, Encode};
+
 use super::words::{self, Word};
 
 /// A command line, before variables are put in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub struct Command {
     /// The program: a path, or a name to be looked for.
+    #[n(0)]
     pub program: String,
+    #[n(1)]
     words: Vec<String>,
     /// Whether it does not matter how it ends (`-`).
+    #[n(2)]
     pub may_fail: bool,
     /// Whether the first word is the program's name and not its path (`@`).
+    #[n(3)]
     named: bool,
     /// Whether variables are left as they are (`:`).
+    #[n(4)]
     verbatim: bool,
 }
 

@@ -13,6 +13,7 @@ use super::launch::{self, Identity, Launch};
 use super::pipes::{Flow, follow};
 use super::watch::{self, Found, Use};
 use super::{Pen, SHIM};
+use crate::process::exec::INVOCATION;
 use crate::process::folder::Folder;
 use crate::process::logbook::Stream;
 use crate::process::plan::{Plan, Status, UnitStatus};
@@ -421,7 +422,7 @@ impl Crew {
             return all;
         }
         let member = &self.members[index];
-        let mark = format!("INVOCATION_ID={}", member.invocation);
+        let mark = format!("{INVOCATION}={}", member.invocation);
         let mut own: HashSet<i32> = HashSet::new();
         // Parents come before what came of them.
         let mut found = Vec::new();

@@ -1,29 +1,20 @@
 //! How a unit's command becomes a process: whom it runs as, where, and with which variables.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command as Process, Stdio};
 
 use rustix::process::{getegid, geteuid, getpid};
 
-use crate::process::exec::{Become, number_of, order};
+use crate::process::exec::{Become, INVOCATION, SET, number_of, order};
 use crate::process::folder::Folder;
-use crate::process::plan::Plan;
-use crate::process::user::{self, User};
+use crate::process::plan::{MARK, Plan};
+use crate::process::user::{self, Group, User};
 use crate::unit::{Command, Host, Limit, Output, Service};
 
-/// The variable that marks all processes of an instance.
-const MARK: &str = "TIDEMILL_MARK";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Open files of a process, as systemd has it: soft and hard.
 const FILES: (u64, u64) = (1024, 524_288);
-
-/// The variable and value that mark the instance's processes.
-pub(super) fn mark(plan: &Plan) -> String {
-    format!("{MARK}={}", plan.mark)
-}
 
 /// Why a process cannot be made: systemd's exit code for it, and words.
 #[derive(Debug)]
@@ -45,7 +36,8 @@ pub(super) struct Identity {
 /// What units may know of where they run.
 pub(super) fn host(plan: &Plan, folder: &Folder) -> Host {
     let own = own();
-    let user = plan.user.as_deref().and_then(user::find).filter(|_| own.uid == 0).unwrap_or(own);
+    let found = plan.user.as_deref().and_then(|name| user::find(name).ok()?);
+    let user = found.filter(|_| own.uid == 0).unwrap_or(own);
     Host {
         user: user.name,
         uid: user.uid,
@@ -73,22 +65,53 @@ pub(super) fn identity(service: &Service, plan: &Plan) -> Result<Identity, Unlau
     let wanted = service.user.as_ref().or(plan.user.as_ref());
     let user = match wanted {
         None => own,
-        Some(name) => user::find(name)
-            .ok_or_else(|| Unlaunched { code: 217, why: format!("there is no user {name}") })?,
+        Some(name) => {
+            let found = user::find(name).map_err(|error| unlaunched(217, error.to_string()))?;
+            found.ok_or_else(|| unlaunched(217, format!("there is no user {name}")))?
+        }
     };
     let by_unit = service.user.is_some() || plan.user.is_none();
     if user.uid == 0 && by_unit && !plan.allow_root {
         let why = "no program runs as root: allow it with --instances-as-root, or name a user";
-        return Err(Unlaunched { code: 217, why: why.to_owned() });
+        return Err(unlaunched(217, why));
     }
-    let gid = match &service.group {
-        None => user.gid,
-        Some(name) => user::group(name)
-            .ok_or_else(|| Unlaunched { code: 216, why: format!("there is no group {name}") })?,
-    };
-    let mut groups = vec![gid];
-    groups.extend(user::groups_of(&user.name).into_iter().filter(|other| *other != gid));
+    let all = user::groups().map_err(|error| unlaunched(216, error.to_string()))?;
+    let groups = groups(&user, service.group.as_deref(), &all, plan.allow_root)?;
     Ok(Identity { user, groups: Some(groups), note: None })
+}
+
+/// The groups that a user's programs have, their own first: the one that is `named`, or the user's.
+/// What no user may become by its name it does not become by its group.
+fn groups(
+    user: &User,
+    named: Option<&str>,
+    all: &[Group],
+    allow_root: bool,
+) -> Result<Vec<u32>, Unlaunched> {
+    // Whoever may be root may be all.
+    let free = allow_root || user.uid == 0;
+    let others = all.iter().filter(|group| group.has(&user.name)).map(|group| group.gid);
+    let others: Vec<u32> = others.filter(|gid| free || *gid != 0).collect();
+    let gid = match named {
+        None => user.gid,
+        Some(name) => user::group(all, name)
+            .ok_or_else(|| unlaunched(216, format!("there is no group {name}")))?,
+    };
+    if gid == 0 && !free {
+        let why = "no program runs in root's group: allow it with --instances-as-root";
+        return Err(unlaunched(216, why));
+    }
+    if gid != user.gid && !free && !others.contains(&gid) {
+        let group = named.unwrap_or_default();
+        let why = format!("{} is not in the group {group}", user.name);
+        return Err(unlaunched(216, why));
+    }
+    let besides = others.into_iter().filter(|other| *other != gid);
+    Ok(std::iter::once(gid).chain(besides).collect())
+}
+
+fn unlaunched(code: i32, why: impl Into<String>) -> Unlaunched {
+    Unlaunched { code, why: why.into() }
 }
 
 /// What a command of a service is started as.
@@ -104,9 +127,8 @@ pub(super) struct Launch<'a> {
 impl Launch<'_> {
     /// Makes the process. Its output comes through pipes, where it is not to be thrown away.
     pub(super) fn spawn(&self, command: &Command) -> Result<std::process::Child, Unlaunched> {
-        let environment = self.environment()?;
-        let argv = command.argv(&environment);
-        let what = self.becomes(command.program.clone(), argv);
+        let what = self.becomes(command.clone());
+        let set = |(name, value)| (format!("{SET}{name}"), value);
         let piped = |output| match output {
             Output::Log => Stdio::piped(),
             Output::Null => Stdio::null(),
@@ -116,16 +138,16 @@ impl Launch<'_> {
             .arg0("tidemill")
             .args(["shim", "--exec", &order(&what)])
             .env_clear()
-            .envs(&environment)
+            .envs(self.environment().into_iter().map(set))
+            .env(INVOCATION, self.invocation)
+            .env(MARK, &self.plan.mark)
             .stdin(Stdio::null())
             .stdout(piped(self.service.output))
-            // Why a program does not run is worth knowing even where what it prints is not.
             .stderr(piped(self.service.error));
-        let spawned = process.spawn();
-        spawned.map_err(|error| Unlaunched { code: 203, why: format!("no process: {error}") })
+        process.spawn().map_err(|error| unlaunched(203, format!("no process: {error}")))
     }
 
-    fn becomes(&self, program: String, argv: Vec<String>) -> Become {
+    fn becomes(&self, command: Command) -> Become {
         let home = self.folder.home().to_string_lossy().into_owned();
         let service = self.service;
         let (folder, fallback) = match &service.folder {
@@ -137,6 +159,8 @@ impl Launch<'_> {
             }
         };
         let groups = self.identity.groups.clone();
+        let files = service.environment_files.iter();
+        let files = files.map(|(path, may)| (path.to_string_lossy().into_owned(), *may));
         Become {
             parent: getpid().as_raw_nonzero().get(),
             user: groups.map(|groups| (self.identity.user.uid, groups)),
@@ -146,8 +170,9 @@ impl Launch<'_> {
             nice: service.nice,
             limits: self.limits(),
             no_new_privileges: service.no_new_privileges || !self.plan.allow_root,
-            program,
-            argv,
+            command,
+            files: files.collect(),
+            unset: service.unset.clone(),
         }
     }
 
@@ -173,7 +198,8 @@ impl Launch<'_> {
         limits.into_iter().map(|(limit, soft, hard)| (number_of(limit), soft, hard)).collect()
     }
 
-    fn environment(&self) -> Result<BTreeMap<String, String>, Unlaunched> {
+    /// The variables of the program but for those of files, which its user has to read.
+    fn environment(&self) -> BTreeMap<String, String> {
         let (service, user) = (self.service, &self.identity.user);
         let home = match &service.user {
             Some(_) if self.identity.groups.is_some() => user.home.clone(),
@@ -187,51 +213,53 @@ impl Launch<'_> {
         set("USER", &user.name);
         set("LOGNAME", &user.name);
         set("SHELL", &user.shell);
-        set("INVOCATION_ID", self.invocation);
         environment.extend(self.plan.environment.iter().cloned());
         environment.extend(service.environment.clone());
-        for (path, may_be_missing) in &service.environment_files {
-            match fs::read_to_string(path) {
-                Ok(text) => environment.extend(variables(&text)),
-                Err(error) if *may_be_missing && error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    let why = format!("EnvironmentFile {}: {error}", path.display());
-                    return Err(Unlaunched { code: 209, why });
-                }
-            }
-        }
-        for name in &service.unset {
-            environment.remove(name);
-        }
-        environment.insert(MARK.to_owned(), self.plan.mark.clone());
-        Ok(environment)
+        environment
     }
-}
-
-/// The variables of an EnvironmentFile: a line each, with quotes around a value taken off.
-fn variables(text: &str) -> Vec<(String, String)> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let pairs = lines.filter_map(|line| line.split_once('='));
-    let bare = |value: &str| {
-        let value = value.trim();
-        let quoted = ['"', '\''].iter().find_map(|quote| {
-            value.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote))
-        });
-        quoted.unwrap_or(value).to_owned()
-    };
-    pairs.map(|(name, value)| (name.trim().to_owned(), bare(value))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn user(name: &str, uid: u32) -> User {
+        let (name, home, shell) = (name.to_owned(), "/".to_owned(), "/bin/sh".to_owned());
+        User { name, uid, gid: uid, home, shell }
+    }
+
+    fn all() -> Vec<Group> {
+        [("root", 0, "ada"), ("shadow", 42, ""), ("audio", 29, "ada,bob"), ("ada", 7, "")]
+            .map(|(name, gid, members)| Group {
+                name: name.to_owned(),
+                gid,
+                members: members.split(',').map(str::to_owned).collect(),
+            })
+            .into()
+    }
+
     #[test]
-    fn a_file_of_variables_has_a_line_for_each() {
-        let read = variables("# c\nA=1\n B = \"two words\" \nC='x'\nnothing\nD=\n");
-        let expected = [("A", "1"), ("B", "two words"), ("C", "x"), ("D", "")];
-        let expected: Vec<_> =
-            expected.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        assert_eq!(read, expected);
+    fn a_user_has_the_groups_that_the_machine_gives_it_but_not_roots() {
+        let groups = |named| groups(&user("ada", 7), named, &all(), false);
+        assert_eq!(groups(None).unwrap(), [7, 29]);
+        assert_eq!(groups(Some("audio")).unwrap(), [29]);
+        assert_eq!(groups(Some("29")).unwrap(), [29]);
+        assert_eq!(groups(Some("ada")).unwrap(), [7, 29]);
+        for (named, why) in [
+            ("root", "root's group"),
+            ("0", "root's group"),
+            ("shadow", "ada is not in the group shadow"),
+            ("4294967295", "ada is not in"),
+            ("nobody", "there is no group nobody"),
+        ] {
+            let refused = groups(Some(named)).unwrap_err();
+            assert!(refused.code == 216 && refused.why.contains(why), "{named}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_may_be_root_may_have_any_group() {
+        assert_eq!(groups(&user("ada", 7), Some("shadow"), &all(), true).unwrap(), [42, 0, 29]);
+        assert_eq!(groups(&user("root", 0), None, &all(), false).unwrap(), [0]);
     }
 }
