@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::id::InstanceId;
 use crate::process::{Cursor, Line, Plan, Status, Wanted};
 
@@ -21,6 +23,13 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// If it cannot be asked.
     fn stop(&self, id: InstanceId, how: Stop) -> io::Result<()>;
+
+    /// Kills what is left of it after whoever should have stopped that is gone. Says whether anything
+    /// was left; nothing is once this says so.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    fn sweep(&self, id: InstanceId) -> io::Result<bool>;
 
     /// Forgets all that there is of it; it does not run.
     ///
@@ -73,6 +82,21 @@ pub trait Driver: Send + Sync {
     fn tail(&self, id: InstanceId, most: usize) -> io::Result<Vec<u8>>;
 }
 
+/// Whether what failed may do well a little later, because the machine is short of something now.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    let short = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::AGAIN,
+        Errno::INTR,
+    ];
+    let number = error.raw_os_error();
+    short.iter().any(|errno| Some(errno.raw_os_error()) == number)
+}
+
 /// How to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -95,4 +119,6 @@ pub enum Sight {
     Up(Status),
     /// It is there, and was asked to stop.
     Stopping(Status),
+    /// Nobody can tell just now, as when no file can be opened.
+    Unseen,
 }

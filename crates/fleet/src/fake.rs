@@ -9,15 +9,19 @@ use crate::id::InstanceId;
 use crate::process::{Cursor, Line, Plan, Status, Wanted};
 
 /// Instances that are words. Cloning shares them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct FakeDriver(Arc<Mutex<Fakes>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Fakes {
     instances: BTreeMap<InstanceId, Fake>,
-    /// Why nothing can be started, if nothing can.
-    broken: Option<String>,
+    /// What is said where something is to be started, if nothing can be.
+    broken: Option<Broken>,
+    /// How often instances have yet to be swept until nothing is left of them.
+    left: BTreeMap<InstanceId, usize>,
 }
+
+type Broken = Box<dyn Fn() -> io::Error + Send>;
 
 #[derive(Clone, Debug)]
 struct Fake {
@@ -31,8 +35,24 @@ impl FakeDriver {
     }
 
     /// Nothing can be started any more.
-    pub(crate) fn break_down(&self, why: &str) {
-        self.fakes().broken = Some(why.to_owned());
+    pub(crate) fn break_down(&self, why: impl Fn() -> io::Error + Send + 'static) {
+        self.fakes().broken = Some(Box::new(why));
+    }
+
+    /// What was started no more can be again.
+    pub(crate) fn repair(&self) {
+        self.fakes().broken = None;
+    }
+
+    /// The shim of an instance is killed, and what it ran is swept only at the `times`th time.
+    pub(crate) fn orphan(&self, id: InstanceId, times: usize) {
+        self.crash(id);
+        self.fakes().left.insert(id, times);
+    }
+
+    /// How often an instance has yet to be swept.
+    pub(crate) fn left(&self, id: InstanceId) -> usize {
+        self.fakes().left.get(&id).copied().unwrap_or_default()
     }
 
     /// The machine that an instance runs on goes down.
@@ -51,7 +71,7 @@ impl Driver for FakeDriver {
     fn start(&self, id: InstanceId, plan: &Plan) -> io::Result<()> {
         let mut fakes = self.fakes();
         if let Some(why) = &fakes.broken {
-            return Err(io::Error::other(why.clone()));
+            return Err(why());
         }
         let status = Status { boot: plan.boot, up: true, ..Status::default() };
         fakes.instances.insert(id, Fake { runs: true, status });
@@ -71,7 +91,15 @@ impl Driver for FakeDriver {
         Ok(())
     }
 
+    fn sweep(&self, id: InstanceId) -> io::Result<bool> {
+        let mut fakes = self.fakes();
+        let left = fakes.left.entry(id).or_default();
+        *left = left.saturating_sub(1);
+        Ok(*left > 0)
+    }
+
     fn remove(&self, id: InstanceId) -> io::Result<()> {
+        assert_eq!(self.left(id), 0, "what is left of an instance is swept before it is removed");
         self.fakes().instances.remove(&id);
         Ok(())
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tidemill_journal::CommitError;
 use tracing::{info, warn};
 
-use self::decide::{Act, Known, decide, failed, is_overdue};
-use crate::driver::{Sight, Stop};
+use self::decide::{Act, Known, decide, failed, stop};
+use crate::driver::{Sight, Stop, is_shortage};
 use crate::engine::Inner;
 use crate::id::InstanceId;
-use crate::instance::{Instance, Reason};
+use crate::instance::{Instance, Phase, Reason};
 use crate::kind::{Kind, USUAL};
 use crate::process::{Plan, Status};
 use crate::record::{Event, Moved};
@@ -24,6 +24,8 @@ use crate::state::State;
 pub(crate) const SOON: Duration = Duration::from_millis(50);
 /// How often to look otherwise.
 const LATER: Duration = Duration::from_secs(1);
+/// How long to wait, where all is to end, for what cannot be seen or does not go.
+const BLIND: Duration = Duration::from_mins(1);
 /// How long to wait before starting again what did not stay.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -32,6 +34,38 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Memory {
     /// When each instance was started last, as the clock counts.
     started: HashMap<InstanceId, Duration>,
+    /// What each instance was asked to stop for.
+    asked: HashMap<InstanceId, Asked>,
+}
+
+/// That an instance was asked to stop.
+#[derive(Debug)]
+struct Asked {
+    /// For what: another stop is another matter.
+    stop: (Phase, u32, bool),
+    /// When first, as the clock counts.
+    at: Duration,
+    /// Whether it was forced to by now.
+    forced: bool,
+}
+
+impl Memory {
+    /// How long ago an instance was first asked to stop for this, if it was.
+    fn asked(&self, id: InstanceId, known: Known, now: Duration) -> Option<Duration> {
+        let asked = self.asked.get(&id).filter(|asked| asked.stop == known.stop());
+        asked.map(|asked| now.saturating_sub(asked.at))
+    }
+
+    /// Keeps in mind that an instance is told to stop now. Says whether it is forced to for the
+    /// first time.
+    fn asks(&mut self, id: InstanceId, known: Known, how: Stop, now: Duration) -> bool {
+        let stop = known.stop();
+        let asked = self.asked.entry(id).or_insert(Asked { stop, at: now, forced: false });
+        if asked.stop != stop {
+            *asked = Asked { stop, at: now, forced: false };
+        }
+        how == Stop::Forced && !std::mem::replace(&mut asked.forced, how == Stop::Forced)
+    }
 }
 
 /// One instance, as the keeper looks at it.
@@ -63,7 +97,8 @@ impl Inner {
         let looks: Vec<Look> = self.ledger.read(|state| {
             let look = |instance: &Instance| {
                 let Instance { id, phase, boot, abrupt, since, .. } = *instance;
-                Look { id, known: Known { phase, boot, abrupt, lasted: now.since(since) } }
+                let lasted = now.since(since);
+                Look { id, known: Known { phase, boot, abrupt, lasted, asked: None } }
             };
             state.instances().map(look).collect()
         });
@@ -98,17 +133,19 @@ impl Inner {
                 return Vec::new();
             }
             let sight = self.driver.look(*id);
-            let act = self.act(*id, *known, decide(*known, &sight), memory);
+            let known =
+                Known { asked: memory.asked(*id, *known, self.clock.monotonic()), ..*known };
+            let act = self.act(*id, known, decide(known, &sight), memory);
             if let Sight::Up(status) | Sight::Stopping(status) | Sight::Gone(Some(status)) = sight {
                 statuses.insert(*id, status);
             }
             if act != Act::Nothing {
-                changes.push((*id, *known, act));
+                changes.push((*id, known, act));
             }
         }
         let known: HashSet<InstanceId> = looks.iter().map(|look| look.id).collect();
         memory.started.retain(|id, _| known.contains(id));
-        self.clear_strays(&known);
+        self.clear_strays(&known, memory);
         *self.statuses.lock().unwrap_or_else(PoisonError::into_inner) = statuses;
         changes
     }
@@ -123,28 +160,26 @@ impl Inner {
                     return Act::Nothing;
                 }
                 memory.started.insert(id, now);
-                let Some(plan) =
-                    self.ledger.read(|state| state.instance(id).map(|it| self.plan(it)))
-                else {
-                    return Act::Nothing;
-                };
-                match self.driver.start(id, &plan) {
+                let instance = self.ledger.read(|state| state.instance(id).cloned());
+                let Some(instance) = instance else { return Act::Nothing };
+                match self.driver.start(id, &self.plan(&instance)) {
                     Ok(()) => Act::Nothing,
                     Err(error) => {
                         warn!(instance = %id, %error, "an instance was not started");
+                        if is_shortage(&error) || !self.is_swept(id) {
+                            return Act::Nothing;
+                        }
                         failed(known.boot, format!("it could not be started: {error}"))
                     }
                 }
             }
             Act::Stop(how) => {
-                if how == Stop::Forced {
-                    warn!(instance = %id, "an instance does not stop: it is killed");
-                }
-                if let Err(error) = self.driver.stop(id, how) {
-                    warn!(instance = %id, %error, "an instance was not told to stop");
-                }
+                self.tell(id, known, how, memory);
                 Act::Nothing
             }
+            // Whoever should have ended all of it may be gone itself.
+            Act::Move(Phase::Stopped | Phase::Terminated, ..) if !self.is_swept(id) => Act::Nothing,
+            Act::Forget if !self.is_swept(id) => Act::Nothing,
             Act::Forget => match self.driver.remove(id) {
                 Ok(()) => Act::Forget,
                 Err(error) => {
@@ -156,19 +191,49 @@ impl Inner {
         }
     }
 
+    /// Tells what an instance runs to stop.
+    fn tell(&self, id: InstanceId, known: Known, how: Stop, memory: &mut Memory) {
+        if memory.asks(id, known, how, self.clock.monotonic()) {
+            warn!(instance = %id, "an instance does not stop: it is killed");
+        }
+        if let Err(error) = self.driver.stop(id, how) {
+            warn!(instance = %id, %error, "an instance was not told to stop");
+        }
+    }
+
+    /// Whether nothing is left of an instance whose shim is gone. What is, is killed.
+    fn is_swept(&self, id: InstanceId) -> bool {
+        match self.driver.sweep(id) {
+            Ok(left) => !left,
+            Err(error) => {
+                // It is looked for again at once, and what is short is told elsewhere.
+                if !is_shortage(&error) {
+                    warn!(instance = %id, %error, "what an instance left was not looked for");
+                }
+                false
+            }
+        }
+    }
+
     /// Stops and removes what runs for instances that nobody knows: they were forgotten with all
     /// else.
-    fn clear_strays(&self, known: &HashSet<InstanceId>) {
-        for id in self.driver.all() {
+    fn clear_strays(&self, known: &HashSet<InstanceId>, memory: &mut Memory) {
+        let all = self.driver.all();
+        memory.asked.retain(|id, _| all.contains(id));
+        for id in all {
             // One that was launched meanwhile is known by now.
             if known.contains(&id) || self.ledger.read(|state| state.instance(id).is_some()) {
                 continue;
             }
-            let cleared = match self.driver.look(id) {
-                Sight::Gone(_) => self.driver.remove(id),
-                _ => self.driver.stop(id, Stop::Abrupt),
-            };
-            if let Err(error) = cleared {
+            let sight = self.driver.look(id);
+            let stray = Known::stray();
+            let stray = Known { asked: memory.asked(id, stray, self.clock.monotonic()), ..stray };
+            if let Some(how) = stop(stray, &sight) {
+                self.tell(id, stray, how, memory);
+            } else if matches!(sight, Sight::Gone(_))
+                && self.is_swept(id)
+                && let Err(error) = self.driver.remove(id)
+            {
                 warn!(instance = %id, %error, "an instance that nobody knows was not removed");
             }
         }
@@ -223,22 +288,31 @@ impl Inner {
     /// Asks all that runs to stop, and waits until it has.
     pub(crate) async fn stop_all(self: &Arc<Self>) {
         self.closing.store(true, Ordering::Release);
-        let began = self.clock.monotonic();
+        let mut began = None;
         loop {
             let inner = Arc::clone(self);
-            let lasted = self.clock.monotonic().saturating_sub(began);
+            let now = self.clock.monotonic();
+            // None of them was asked before the first round.
+            let asked = began.map(|began| now.saturating_sub(began));
+            began.get_or_insert(now);
             let left = tokio::task::spawn_blocking(move || {
                 let mut left = 0;
                 for id in inner.driver.all() {
-                    let how = match inner.driver.look(id) {
-                        Sight::Gone(_) => continue,
-                        Sight::Stopping(status) if is_overdue(lasted, status.patience) => {
-                            Stop::Forced
+                    let sight = inner.driver.look(id);
+                    let is_hidden = asked.is_some_and(|asked| asked > BLIND);
+                    match sight {
+                        Sight::Gone(_) if inner.is_swept(id) => continue,
+                        Sight::Gone(_) | Sight::Unseen if is_hidden => {
+                            warn!(instance = %id, "nobody can tell that all of an instance ended");
+                            continue;
                         }
-                        _ => Stop::Ask,
-                    };
+                        _ => {}
+                    }
                     left += 1;
-                    if let Err(error) = inner.driver.stop(id, how) {
+                    let known = Known { asked, ..Known::closing() };
+                    if let Some(how) = stop(known, &sight)
+                        && let Err(error) = inner.driver.stop(id, how)
+                    {
                         warn!(instance = %id, %error, "an instance was not told to stop");
                     }
                 }

@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,8 +55,10 @@ impl ProcessDriver {
         DirBuilder::new().recursive(true).mode(0o711).create(folder).map_err(disk)?;
         let folder = fs::canonicalize(folder).map_err(disk)?;
         let mut lock = File::options();
-        let lock = lock.write(true).create(true).truncate(false).open(folder.join("LOCK"));
-        let lock = lock.map_err(disk)?;
+        let lock = lock.write(true).create(true).truncate(false).mode(0o600);
+        let lock = lock.open(folder.join("LOCK")).map_err(disk)?;
+        // Whoever may open it may lock it, and so keep us from starting.
+        lock.set_permissions(fs::Permissions::from_mode(0o600)).map_err(disk)?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(BadPlace::Taken(folder));
         }
@@ -97,7 +101,7 @@ impl Driver for ProcessDriver {
         self.check_user()?;
         let folder = self.folder(id);
         folder.make()?;
-        if folder.is_locked() {
+        if folder.is_locked()? {
             return Ok(());
         }
         let (user, allow_root) = (self.user.clone(), self.allow_root);
@@ -122,9 +126,10 @@ impl Driver for ProcessDriver {
         self.reap();
         let folder = self.folder(id);
         // In this order: a shim writes its last status before it lets go of the lock.
-        let locked = folder.is_locked();
-        let status = folder.status().ok().flatten();
-        let planned = folder.plan().ok().flatten().map(|plan| plan.boot);
+        let Ok(locked) = folder.is_locked() else { return Sight::Unseen };
+        let (status, plan) = (understood(folder.status()), understood(folder.plan()));
+        let (Ok(status), Ok(plan)) = (status, plan) else { return Sight::Unseen };
+        let planned = plan.map(|plan| plan.boot);
         match status {
             status if !locked => Sight::Gone(status),
             Some(status) if Some(status.boot) != planned => Sight::Starting,
@@ -141,14 +146,24 @@ impl Driver for ProcessDriver {
             Stop::Abrupt => folder.tell("kill").map(|_| ()),
             Stop::Forced => {
                 folder.kill_shim();
-                if let Some(plan) = folder.plan()? {
-                    for process in tree::marked(&plan.marking()) {
-                        process.signal(Signal::KILL);
-                    }
-                }
-                Ok(())
+                self.sweep(id).map(|_| ())
             }
         }
+    }
+
+    fn sweep(&self, id: InstanceId) -> io::Result<bool> {
+        let folder = self.folder(id);
+        // Without a plan nothing of it was ever started.
+        let Some(plan) = understood(folder.plan())? else { return Ok(false) };
+        let status = understood(folder.status())?;
+        if status.is_some_and(|status| status.boot == plan.boot && status.ended) {
+            return Ok(false);
+        }
+        let left = tree::marked(&plan.marking())?;
+        for process in &left {
+            process.signal(Signal::KILL);
+        }
+        Ok(!left.is_empty())
     }
 
     fn remove(&self, id: InstanceId) -> io::Result<()> {
@@ -192,6 +207,14 @@ impl Driver for ProcessDriver {
     }
 }
 
+/// What was read, if it can be understood: what cannot be stays so, and is as good as nothing.
+fn understood<T>(read: io::Result<Option<T>>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+        read => read,
+    }
+}
+
 /// The folder on the way to `folder` that a user cannot pass through. What we made is opened to
 /// all who pass.
 fn closed(folder: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
@@ -218,4 +241,68 @@ fn closed(folder: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
 /// Whether a folder is a data folder: it holds the journals.
 fn is_ours(folder: &Path) -> bool {
     folder.join("system").is_dir() && folder.join("shard-0000").is_dir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::plan::Status;
+
+    #[test]
+    fn nobody_else_can_open_what_keeps_a_second_service_out() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("LOCK");
+        // As an older version left it.
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        for _ in 0..2 {
+            let driver = ProcessDriver::open(place.path(), None, false).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+            drop(driver);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_counts_neither_as_gone_nor_as_running() {
+        let place = tempfile::tempdir().unwrap();
+        let driver = ProcessDriver::open(place.path(), None, false).unwrap();
+        let id = InstanceId::from_u64(7);
+        assert_eq!(driver.look(id), Sight::Gone(None));
+        let path = driver.folder(id).path().to_owned();
+        driver.folder(id).make().unwrap();
+        // A link to itself: nobody can open it.
+        std::os::unix::fs::symlink("LOCK", path.join("LOCK")).unwrap();
+        assert_eq!(driver.look(id), Sight::Unseen);
+        assert!(driver.start(id, &Plan::default()).is_err());
+        fs::remove_file(path.join("LOCK")).unwrap();
+        driver.folder(id).put_status(&Status::default()).unwrap();
+        assert_eq!(driver.look(id), Sight::Gone(Some(Status::default())));
+        // What nobody understands is as good as nothing.
+        fs::write(path.join("status"), "x").unwrap();
+        assert_eq!(driver.look(id), Sight::Gone(None));
+    }
+
+    #[test]
+    fn what_a_shim_left_behind_is_looked_for_unless_it_said_that_nothing_was() {
+        let place = tempfile::tempdir().unwrap();
+        let driver = ProcessDriver::open(place.path(), None, false).unwrap();
+        let id = InstanceId::from_u64(8);
+        assert!(!driver.sweep(id).unwrap());
+        let folder = driver.folder(id);
+        folder.make().unwrap();
+        let mark = format!("of-{}", rustix::process::getpid().as_raw_nonzero());
+        let plan = Plan { boot: 2, mark, ..Plan::default() };
+        folder.put_plan(&plan).unwrap();
+        let mut left = Command::new("sleep");
+        left.arg("1000").env(crate::process::plan::MARK, &plan.mark);
+        let mut left = left.spawn().unwrap();
+        folder.put_status(&Status { boot: 2, ended: true, ..Status::default() }).unwrap();
+        assert!(!driver.sweep(id).unwrap());
+        // That was said of the start before.
+        folder.put_status(&Status { boot: 1, ended: true, ..Status::default() }).unwrap();
+        assert!(driver.sweep(id).unwrap());
+        left.wait().unwrap();
+        assert!(!driver.sweep(id).unwrap());
+    }
 }

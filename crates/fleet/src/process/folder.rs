@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, mknodat};
 use rustix::process::Pid;
 
-use super::logbook::{Cursor, Line, Logbook, Wanted};
 use super::plan::{Plan, Status};
 use super::tree::Process;
 use crate::unit::Signal;
@@ -108,11 +107,18 @@ impl Folder {
         Ok(Some(file))
     }
 
-    /// Whether a shim runs.
-    pub(crate) fn is_locked(&self) -> bool {
-        let Ok(file) = File::open(self.path.join("LOCK")) else { return false };
-        let locked = flock(&file, FlockOperation::NonBlockingLockShared);
-        locked == Err(rustix::io::Errno::WOULDBLOCK)
+    /// Whether a shim runs. An error says nothing about that.
+    pub(crate) fn is_locked(&self) -> io::Result<bool> {
+        use io::ErrorKind::{NotADirectory, NotFound};
+        let file = match File::open(self.path.join("LOCK")) {
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(false),
+            file => file?,
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Kills a shim that does not listen: its process, if that is still the one that has the lock.
@@ -123,14 +129,19 @@ impl Folder {
         let started = words.next().and_then(|started| started.parse().ok());
         let process = pid.and_then(Process::look);
         let process = process.filter(|process| Some(process.started) == started);
-        self.is_locked() && process.is_some_and(|process| process.signal(Signal::KILL))
+        matches!(self.is_locked(), Ok(true))
+            && process.is_some_and(|process| process.signal(Signal::KILL))
     }
 
     /// Tells the shim something; false if none listens.
     pub(crate) fn tell(&self, word: &str) -> io::Result<bool> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::open(self.control(), flags, Mode::empty()) {
-            Ok(pipe) => File::from(pipe).write_all(format!("{word}\n").as_bytes()).map(|()| true),
+            Ok(pipe) => match File::from(pipe).write_all(format!("{word}\n").as_bytes()) {
+                // It has been told so often, and not listened, that no more of it goes in.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+                told => told.map(|()| true),
+            },
             // Nobody reads at the other end.
             Err(rustix::io::Errno::NXIO | rustix::io::Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
@@ -181,19 +192,6 @@ impl Folder {
     /// Gives the programs' folder to whom they run as.
     pub(super) fn give_home(&self, uid: u32, gid: u32) -> io::Result<()> {
         std::os::unix::fs::chown(self.home(), Some(uid), Some(gid))
-    }
-
-    /// The lines of the log after `cursor`, at most `most`, as far as they are wanted.
-    ///
-    /// # Errors
-    /// If the disk refuses.
-    pub fn lines(
-        &self,
-        cursor: Cursor,
-        wanted: Wanted,
-        most: usize,
-    ) -> io::Result<(Vec<Line>, Cursor)> {
-        Logbook::read(&self.log(), cursor, wanted, most)
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -65,6 +65,10 @@ pub struct Status {
     /// How many bytes of memory they hold.
     #[n(6)]
     pub memory: u64,
+    /// Whether nothing of it was left when its shim ended.
+    #[n(7)]
+    #[cbor(default)]
+    pub ended: bool,
 }
 
 /// How a unit is.

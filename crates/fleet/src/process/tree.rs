@@ -5,10 +5,11 @@
 //! is opened and it is looked at again: if it is still the same, so is whatever the handle reaches.
 
 use std::fs;
-use std::path::Path;
+use std::io;
 
 use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
 
+use crate::driver::is_shortage;
 use crate::unit::Signal;
 
 /// A process, as it was when it was looked at.
@@ -27,8 +28,16 @@ pub(super) struct Process {
 impl Process {
     /// Looks at a process, if there is one.
     pub(super) fn look(pid: Pid) -> Option<Self> {
-        let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        let stat = String::from_utf8_lossy(&stat);
+        Self::find(pid).ok()?
+    }
+
+    /// Looks at a process; an error if that cannot be done.
+    fn find(pid: Pid) -> io::Result<Option<Self>> {
+        let stat = of_process(fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())))?;
+        Ok(stat.and_then(|stat| Self::parse(pid, &String::from_utf8_lossy(&stat))))
+    }
+
+    fn parse(pid: Pid, stat: &str) -> Option<Self> {
         // The name is in brackets, and may hold some itself.
         let (_, rest) = stat.split_once('(')?;
         let (name, rest) = rest.rsplit_once(") ")?;
@@ -76,13 +85,22 @@ impl Process {
 
     /// Whether its environment holds this variable with this value.
     pub(super) fn is_marked(&self, mark: &str) -> bool {
-        has_variable(&format!("/proc/{}/environ", self.pid.as_raw_nonzero()), mark)
+        self.finds_mark(mark).unwrap_or(false)
+    }
+
+    fn finds_mark(&self, mark: &str) -> io::Result<bool> {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid.as_raw_nonzero()));
+        let environment = of_process(environment)?.unwrap_or_default();
+        Ok(environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()))
     }
 }
 
-fn has_variable(environ: &str, mark: &str) -> bool {
-    let Ok(environment) = fs::read(environ) else { return false };
-    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+/// What was read of a process; None if it is gone, or somebody else's.
+fn of_process<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if is_shortage(&error) => Err(error),
+        read => Ok(read.ok()),
+    }
 }
 
 /// All that came of `root`, without itself, the nearest first. Zombies are left out, but not what
@@ -128,21 +146,25 @@ fn children(parent: Pid) -> Vec<Pid> {
 
 fn by_parent(parent: Pid) -> Vec<Pid> {
     let parent = parent.as_raw_nonzero().get();
-    all().into_iter().filter(|process| process.parent == parent).map(|one| one.pid).collect()
+    let all = all().unwrap_or_default().into_iter();
+    all.filter(|process| process.parent == parent).map(|one| one.pid).collect()
 }
 
 /// Every process of the machine that carries `mark` in its environment: what an earlier shim left
-/// behind that did not get to clear up.
-pub(super) fn marked(mark: &str) -> Vec<Process> {
+/// behind that did not get to clear up. An error if one of them might have been missed.
+pub(super) fn marked(mark: &str) -> io::Result<Vec<Process>> {
     let own = rustix::process::getpid();
-    let found = all().into_iter().filter(|one| one.pid != own && !one.is_zombie);
-    found.filter(|one| one.is_marked(mark)).collect()
+    let mut found = all()?;
+    found.retain(|one| one.pid != own && !one.is_zombie);
+    // It was looked at before, so that no number stands for a stranger by now.
+    let marked = |one: Process| one.finds_mark(mark).map(|marked| marked.then_some(one));
+    found.into_iter().filter_map(|one| marked(one).transpose()).collect()
 }
 
-fn all() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir(Path::new("/proc")) else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| pid(entry.file_name().to_str()?));
-    pids.filter_map(Process::look).collect()
+fn all() -> io::Result<Vec<Process>> {
+    let entries = fs::read_dir("/proc")?.collect::<io::Result<Vec<_>>>()?;
+    let pids = entries.into_iter().filter_map(|entry| pid(entry.file_name().to_str()?));
+    pids.filter_map(|pid| Process::find(pid).transpose()).collect()
 }
 
 fn pid(text: &str) -> Option<Pid> {
