@@ -22,6 +22,8 @@ const FILE: u64 = 4 << 20;
 const FILES: u64 = 4;
 /// How many lines are held at once where only the last are wanted.
 const PORTION: usize = 10_000;
+/// How many bytes of lines are read at once.
+const PAGE: usize = 1 << 20;
 /// The longest line that is kept whole.
 pub(super) const LINE: usize = 16 << 10;
 
@@ -168,7 +170,8 @@ impl Logbook {
         Ok(())
     }
 
-    /// The lines after `cursor`, at most `most`, and where the next ones begin.
+    /// The lines after `cursor`, at most `most` and not much more than [`PAGE`] bytes of them, and
+    /// where the next ones begin. There are none only where nothing was printed after `cursor`.
     pub(super) fn read(
         folder: &Path,
         cursor: Cursor,
@@ -176,45 +179,59 @@ impl Logbook {
         most: usize,
     ) -> io::Result<(Vec<Line>, Cursor)> {
         let numbers = numbers(folder)?;
-        let mut lines = Vec::new();
+        let mut lines: Vec<Line> = Vec::new();
+        let mut size = 0;
         let mut at = cursor;
+        let is_full = |lines: &[Line], size| lines.len() >= most || size >= PAGE;
         for number in numbers.into_iter().filter(|number| *number >= cursor.file) {
+            // The next file is for the next page, from its beginning.
+            if is_full(&lines, size) {
+                break;
+            }
             if number > at.file {
                 at = Cursor { file: number, offset: 0 };
             }
-            let mut file = File::open(path(folder, number))?;
+            let Some(mut file) = opened(folder, number)? else { continue };
             file.seek(SeekFrom::Start(at.offset))?;
             let mut reader = BufReader::new(file);
             let mut raw = Vec::new();
-            while lines.len() < most && reader.read_until(b'\n', &mut raw)? > 0 {
+            while !is_full(&lines, size) && reader.read_until(b'\n', &mut raw)? > 0 {
                 // Half a line is read once it is whole.
                 if raw.last() != Some(&b'\n') {
                     break;
                 }
                 at.offset += raw.len() as u64;
-                lines.extend(Line::parse(&raw).filter(|line| wanted.has(line)));
+                if let Some(line) = Line::parse(&raw).filter(|line| wanted.has(line)) {
+                    size += raw.len();
+                    lines.push(line);
+                }
                 raw.clear();
             }
         }
         Ok((lines, at))
     }
 
-    /// The last lines, at most `most`, as far as they are wanted, and where the next ones begin.
+    /// The last lines, at most `most` and not much more than [`PAGE`] bytes of them, as far as they
+    /// are wanted, and where the next ones begin.
     pub(super) fn last(
         folder: &Path,
         wanted: Wanted,
         most: usize,
     ) -> io::Result<(Vec<Line>, Cursor)> {
-        let mut kept = VecDeque::new();
+        let mut kept: VecDeque<Line> = VecDeque::new();
+        let mut size = 0;
         let mut at = Cursor::default();
         loop {
             let (lines, next) = Self::read(folder, at, wanted, PORTION)?;
-            let ended = lines.len() < PORTION;
-            kept.extend(lines);
-            kept.drain(..kept.len().saturating_sub(most));
             at = next;
-            if ended {
+            if lines.is_empty() {
                 return Ok((kept.into(), at));
+            }
+            size += lines.iter().map(|line| line.text.len()).sum::<usize>();
+            kept.extend(lines);
+            while kept.len() > most || size > PAGE {
+                let Some(first) = kept.pop_front() else { break };
+                size -= first.text.len();
             }
         }
     }
@@ -222,8 +239,8 @@ impl Logbook {
     /// Where the next line will begin.
     pub(super) fn end(folder: &Path) -> io::Result<Cursor> {
         let Some(number) = numbers(folder)?.last().copied() else { return Ok(Cursor::default()) };
-        let offset = fs::metadata(path(folder, number))?.len();
-        Ok(Cursor { file: number, offset })
+        let offset = opened(folder, number)?.map_or(Ok(0), |file| Ok(file.metadata()?.len()));
+        offset.map(|offset| Cursor { file: number, offset })
     }
 
     /// What was printed last, at most so many bytes of it.
@@ -232,7 +249,8 @@ impl Logbook {
         let mut text = Vec::new();
         for number in numbers.iter().rev().take(2).rev() {
             let mut raw = Vec::new();
-            File::open(path(folder, *number))?.read_to_end(&mut raw)?;
+            let Some(mut file) = opened(folder, *number)? else { continue };
+            file.read_to_end(&mut raw)?;
             for line in raw.split_inclusive(|byte| *byte == b'\n').filter_map(Line::parse) {
                 text.extend_from_slice(&line.text);
                 if !line.goes_on {
@@ -289,6 +307,14 @@ fn open(folder: &Path, number: u64) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path(folder, number))
 }
 
+/// Opens a file to be read; None if it has made room for younger ones meanwhile.
+fn opened(folder: &Path, number: u64) -> io::Result<Option<File>> {
+    match File::open(path(folder, number)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
 /// The numbers of the files that there are, in order.
 fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let entries = match fs::read_dir(folder) {
@@ -307,8 +333,81 @@ mod tests {
 
     const AT: Timestamp = Timestamp::from_millis(1_700_000_000_123);
 
+    /// Every line, read in pages of `most`.
+    fn pages(folder: &Path, most: usize) -> (Vec<Line>, Cursor) {
+        let (mut all, mut at) = (Vec::new(), Cursor::default());
+        loop {
+            let (lines, next) = Logbook::read(folder, at, Wanted::default(), most).unwrap();
+            assert!(lines.len() <= most);
+            if lines.is_empty() {
+                return (all, next);
+            }
+            (all, at) = ([all, lines].concat(), next);
+        }
+    }
+
     fn everything(folder: &Path) -> (Vec<Line>, Cursor) {
-        Logbook::read(folder, Cursor::default(), Wanted::default(), usize::MAX).unwrap()
+        pages(folder, usize::MAX)
+    }
+
+    /// A log of so many files, each of which holds two lines that say where they are.
+    fn files(count: u64) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 1..=count {
+            drop(open(folder.path(), number).unwrap());
+            let mut log = Logbook::open(folder.path(), 1).unwrap();
+            for line in 1..=2 {
+                log.write(AT, Stream::Out, false, "u", format!("{number}.{line}").as_bytes());
+            }
+        }
+        folder
+    }
+
+    fn texts(lines: Vec<Line>) -> Vec<String> {
+        lines.into_iter().map(|line| String::from_utf8(line.text).unwrap()).collect()
+    }
+
+    #[test]
+    fn pages_of_whatever_size_have_every_line_of_every_file() {
+        let folder = files(3);
+        let all = ["1.1", "1.2", "2.1", "2.2", "3.1", "3.2"];
+        for most in 1..=7 {
+            assert_eq!(texts(pages(folder.path(), most).0), all, "by {most}");
+        }
+        for most in 1..=7 {
+            let (lines, at) = Logbook::last(folder.path(), Wanted::default(), most).unwrap();
+            assert_eq!(texts(lines), all[6 - most.min(6)..]);
+            assert_eq!(at, Logbook::end(folder.path()).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_page_ends_at_its_bytes_too_and_the_next_goes_on_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Logbook::open(folder.path(), 1).unwrap();
+        let lines = 3 * PAGE / LINE;
+        for _ in 0..lines {
+            log.write(AT, Stream::Out, false, "u", &vec![b'x'; LINE]);
+        }
+        let wanted = Wanted::default();
+        let (page, _) = Logbook::read(folder.path(), Cursor::default(), wanted, 5000).unwrap();
+        assert!(page.len() <= PAGE / LINE);
+        assert_eq!(everything(folder.path()).0.len(), lines);
+        let (last, at) = Logbook::last(folder.path(), wanted, 5000).unwrap();
+        assert_eq!((last.len(), at), (PAGE / LINE, Logbook::end(folder.path()).unwrap()));
+    }
+
+    #[test]
+    fn a_file_that_was_rotated_away_is_passed_over() {
+        let folder = files(3);
+        // The number is listed, and what it stands for is not there.
+        let gone = path(folder.path(), 2);
+        fs::remove_file(&gone).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &gone).unwrap();
+        assert_eq!(texts(everything(folder.path()).0), ["1.1", "1.2", "3.1", "3.2"]);
+        assert_eq!(Logbook::tail(folder.path(), 100).unwrap(), b"3.1\n3.2\n");
+        fs::remove_file(path(folder.path(), 3)).unwrap();
+        assert_eq!(Logbook::end(folder.path()).unwrap(), Cursor { file: 2, offset: 0 });
     }
 
     #[test]
