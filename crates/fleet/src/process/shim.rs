@@ -98,7 +98,8 @@ async fn serve(folder: &Folder) -> Result<(), ShimError> {
         Ok(crew) => crew,
         Err(why) => {
             pen.say(SHIM, &why);
-            let status = Status { boot, failure: Some(why), ..Status::default() };
+            let failure = Some(why);
+            let status = Status { boot, failure, ended: true, ..Status::default() };
             return folder.put_status(&status).map_err(failed("the status"));
         }
     };
@@ -121,6 +122,7 @@ async fn serve(folder: &Folder) -> Result<(), ShimError> {
             () = sleep(pause) => {}
         }
     }
+    crew.hear_out().await;
     pen.say(SHIM, "stopped");
     crew.publish();
     drop(lock);
@@ -142,7 +144,11 @@ async fn lock(folder: &Folder) -> Result<std::fs::File, ShimError> {
 async fn clear_remains(plan: &Plan, pen: &Pen) {
     let mark = plan.marking();
     loop {
-        let remains = tree::marked(&mark);
+        let Ok(remains) = tree::marked(&mark) else {
+            // No file can be opened just now.
+            sleep(Duration::from_secs(1)).await;
+            continue;
+        };
         if remains.is_empty() {
             return;
         }

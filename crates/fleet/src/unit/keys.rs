@@ -110,7 +110,13 @@ pub(super) fn timer(file: &UnitFile, name: &str, host: &Host) -> Result<Read<Tim
         };
         match (&*entry.key, since) {
             (_, Some(since)) if value.is_empty() => timer.spans.retain(|(of, _)| *of != since),
-            (_, Some(since)) => timer.spans.push((since, span::parse(&value).map_err(wrong)?)),
+            (_, Some(since)) => {
+                let span = span::parse(&value).map_err(wrong)?;
+                if span.is_zero() && since != Since::Boot {
+                    return Err(wrong("it would never rest".to_owned()));
+                }
+                timer.spans.push((since, span));
+            }
             ("OnCalendar", _) if value.is_empty() => timer.calendars.clear(),
             ("OnCalendar", _) => timer.calendars.push(Calendar::parse(&value).map_err(wrong)?),
             ("Unit", _) => timer.unit = value,

@@ -75,7 +75,9 @@ impl Program {
         body: Vec<u8>,
         host: &Host,
     ) -> Result<(), String> {
-        if name.contains('/') || name.starts_with('.') || name.len() > 200 {
+        // It becomes a file's name, and a word in each line of the log.
+        let is_odd = |letter: char| letter == '/' || letter.is_whitespace() || letter.is_control();
+        if name.is_empty() || name.starts_with('.') || name.len() > 200 || name.contains(is_odd) {
             return Err(format!("{name:?} is no name for a unit"));
         }
         if body.starts_with(b"#!") {
@@ -145,11 +147,6 @@ impl Program {
         }
         Ok(self)
     }
-
-    /// Whether a service is started by a timer, and not with the instance.
-    pub fn waits(&self, service: &str) -> bool {
-        self.units.iter().any(|unit| matches!(unit, Unit::Timer(_, timer) if timer.unit == service))
-    }
 }
 
 impl Unit {
@@ -201,7 +198,6 @@ mod tests {
         let program = read(&message(&[service, timer])).unwrap();
         let names: Vec<_> = program.units.iter().map(Unit::name).collect();
         assert_eq!(names, ["publish.service", "publish.timer"]);
-        assert!(program.waits("publish.service") && !program.waits("other.service"));
         assert!(read(&message(&[timer])).unwrap_err().contains("publish.service"));
         assert!(read(&message(&[service, service])).unwrap_err().contains("two units"));
     }
@@ -214,6 +210,15 @@ mod tests {
         assert!(read("#cloud-config\npackages: [a]\n").unwrap_err().contains("cloud-init"));
         let packed = Program::read(&[0x1f, 0x8b, 8], &Host::default());
         assert!(packed.unwrap_err().to_string().contains("compressed"));
+    }
+
+    #[test]
+    fn a_part_whose_name_would_break_the_log_or_is_none_is_refused() {
+        for name in ["my job.sh", "", ".begun", "a/b", "a\u{85}b", "a\u{7f}"] {
+            let why = read(&message(&[(name, "#!/bin/sh")])).unwrap_err();
+            assert!(why.contains("is no name for a unit"), "{name:?}: {why}");
+        }
+        assert_eq!(read(&message(&[("job-1.sh", "#!/bin/sh")])).unwrap().units.len(), 1);
     }
 
     #[test]

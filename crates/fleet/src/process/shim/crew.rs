@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, wait};
 use tidemill_base::{Chance, Clock};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::launch::{self, Identity, Launch};
 use super::pipes::{Flow, follow};
@@ -30,6 +32,8 @@ const SOON: Duration = Duration::from_millis(20);
 const LATER: Duration = Duration::from_secs(1);
 /// How long what scripts left behind has to end.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long what was printed before the end may take to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// No limit on a stop is longer, as far as the server waits for it.
 const PATIENCE: Duration = Duration::from_hours(24);
 
@@ -45,6 +49,8 @@ pub(super) struct Crew {
     members: Vec<Member>,
     timers: Vec<Watchmaker>,
     flow: Rc<RefCell<Flow>>,
+    /// Those who read what programs print, until these have ended.
+    readers: Vec<JoinHandle<()>>,
     used: Use,
     looked: Duration,
     told: Option<Status>,
@@ -112,6 +118,7 @@ impl Crew {
             members,
             timers,
             flow,
+            readers: Vec::new(),
             used,
             looked,
             told,
@@ -218,6 +225,20 @@ impl Crew {
         self.stopping == Stopping::Done
     }
 
+    /// Waits until what programs have printed is in the log; for a while.
+    pub(super) async fn hear_out(&mut self) {
+        let readers = std::mem::take(&mut self.readers);
+        let all = async {
+            for reader in readers {
+                // One that panicked has told it itself, and reads no more.
+                drop(reader.await);
+            }
+        };
+        if timeout(LAST_WORDS, all).await.is_err() {
+            self.pen.say(SHIM, "what was printed last is not all here: it was too much");
+        }
+    }
+
     /// Brings all up to date, and says how long nothing will have to be done by itself.
     pub(super) fn settle(&mut self) -> Duration {
         self.reap();
@@ -283,14 +304,18 @@ impl Crew {
         let mut soonest = None;
         for at in 0..self.timers.len() {
             let maker = &mut self.timers[at];
-            let due = maker.timer.due(moment, maker.last);
+            let mut due = maker.timer.due(moment, maker.last);
             if due == Some(Duration::ZERO) {
-                maker.last.activated = Some(moment.up);
+                // It runs from here on: it has yet to end.
+                (maker.last.activated, maker.last.ended) = (Some(moment.up), None);
                 maker.last.looked = moment.wall.as_secs();
                 let unit = maker.timer.unit.clone();
                 if let Some(index) = self.members.iter().position(|member| member.name == unit) {
                     self.start(index);
                 }
+                // However short its span is, it is not followed without a rest.
+                let maker = &self.timers[at];
+                due = maker.timer.due(moment, maker.last).map(|due| due.max(SOON));
             }
             soonest = due.into_iter().chain(soonest).min();
         }
@@ -402,9 +427,11 @@ impl Crew {
                 let name = member.name.clone();
                 let out = child.stdout.map(OwnedFd::from).map(|pipe| (pipe, Stream::Out));
                 let err = child.stderr.map(OwnedFd::from).map(|pipe| (pipe, Stream::Err));
+                self.readers.retain(|reader| !reader.is_finished());
                 for (pipe, stream) in out.into_iter().chain(err) {
-                    let (pen, flow) = (self.pen.clone(), Rc::clone(&self.flow));
-                    follow(pipe, stream, name.clone(), pen, flow, self.clock.clone());
+                    let (pen, flow, clock) =
+                        (self.pen.clone(), Rc::clone(&self.flow), self.clock.clone());
+                    self.readers.push(follow(pipe, stream, name.clone(), pen, flow, clock));
                 }
             }
             Err(unlaunched) => {
@@ -465,6 +492,7 @@ impl Crew {
             patience: (longest * 2 + GRACE * 2).as_secs(),
             processes: self.used.processes,
             memory: self.used.memory,
+            ended: self.stopping == Stopping::Done,
         }
     }
 }

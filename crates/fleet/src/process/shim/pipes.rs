@@ -9,6 +9,7 @@ use std::time::Duration;
 use tidemill_base::Clock;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::Pen;
@@ -49,7 +50,7 @@ impl Flow {
     }
 }
 
-/// Reads a pipe into the log until nobody can write to it any more.
+/// Reads a pipe into the log until nobody can write to it any more; then what it gives is done.
 pub(super) fn follow(
     pipe: OwnedFd,
     stream: Stream,
@@ -57,7 +58,7 @@ pub(super) fn follow(
     pen: Pen,
     flow: Rc<RefCell<Flow>>,
     clock: Clock,
-) {
+) -> JoinHandle<()> {
     tokio::task::spawn_local(async move {
         let Ok(mut pipe) = Receiver::from_owned_fd(pipe) else { return };
         let mut buffer = vec![0; LINE];
@@ -89,7 +90,7 @@ pub(super) fn follow(
         if !begun.is_empty() {
             pen.write(stream, false, &unit, &begun);
         }
-    });
+    })
 }
 
 #[cfg(test)]

@@ -124,6 +124,11 @@ fn a_timer_starts_the_service_of_its_name_or_another() {
     assert_eq!(read.what.calendars.len(), 1);
     assert_eq!(timer("[Timer]\nOnBootSec=1\nUnit=b.service").unwrap().what.unit, "b.service");
     assert!(timer("[Timer]\nUnit=b.service").is_err());
+    for key in ["OnUnitActiveSec", "OnUnitInactiveSec"] {
+        let why = timer(&format!("[Timer]\nOnBootSec=0\n{key}=0")).map(drop).unwrap_err();
+        assert_eq!(why.to_string(), format!("line 3: {key}: it would never rest"));
+    }
+    assert!(timer("[Timer]\nOnBootSec=0").is_ok());
     let notes = timer("[Timer]\nOnBootSec=1\nPersistent=true").unwrap().notes;
     assert_eq!(notes, ["line 3: Persistent has no effect"]);
 }
