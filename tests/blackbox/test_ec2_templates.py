@@ -141,6 +141,62 @@ def test_what_no_process_can_be_given_is_refused(ec2):
     assert ec2.describe_instances()["Reservations"] == []
 
 
+def test_what_is_only_kept_and_shown_is_not_long(ec2):
+    longest = "k" * 255
+    ec2.create_launch_template(LaunchTemplateName="longest", LaunchTemplateData={
+        "KeyName": longest, "SecurityGroupIds": [longest] * 200,
+    })
+    for what, name in [
+        ({"KeyName": "k" * 256}, "KeyName"),
+        ({"KeyName": "k" * 200_000}, "KeyName"),
+        ({"SecurityGroupIds": ["sg"] * 201}, "SecurityGroupId"),
+        ({"SecurityGroups": ["s" * 256]}, "SecurityGroup"),
+        ({"IamInstanceProfile": {"Name": "p" * 256}}, "IamInstanceProfile"),
+        ({"IamInstanceProfile": {"Arn": "a" * 2049}}, "IamInstanceProfile"),
+        ({"Placement": {"AvailabilityZone": "z" * 256}}, "Placement.AvailabilityZone"),
+        ({"ImageId": "ami-" + "0" * 256}, "ImageId"),
+        ({"InstanceType": "t" * 256}, "InstanceType"),
+    ]:
+        code, message = refusal(ec2.run_instances, MinCount=1, MaxCount=100, **what)
+        assert code == "InvalidParameterValue" and name + " is limited to" in message
+        code, message = refusal(
+            ec2.create_launch_template, LaunchTemplateName="worker", LaunchTemplateData=what
+        )
+        assert code == "InvalidParameterValue" and name + " is limited to" in message
+    code, message = refusal(ec2.run_instances, MinCount=1, MaxCount=1, ClientToken="t" * 65)
+    assert code == "InvalidParameterValue" and "64" in message
+    request = {"LaunchTemplateName": "worker", "LaunchTemplateData": {"KeyName": "k"}}
+    code, message = refusal(ec2.create_launch_template, **request, ClientToken="t" * 129)
+    assert code == "InvalidParameterValue" and "128" in message
+    code, _ = refusal(ec2.create_launch_template, **request, VersionDescription="d" * 256)
+    assert code == "InvalidParameterValue"
+    code, message = refusal(
+        ec2.delete_launch_template_versions, LaunchTemplateName="longest", Versions=["7"] * 201
+    )
+    assert code == "InvalidParameterValue" and "200" in message
+    assert ec2.describe_instances()["Reservations"] == []
+    assert len(ec2.describe_launch_templates()["LaunchTemplates"]) == 1
+
+
+def test_tags_are_given_once_for_each_kind_of_resource(ec2):
+    def tagged(*kinds):
+        return [
+            {"ResourceType": kind, "Tags": [{"Key": f"{number}-{n}", "Value": "v"} for n in range(50)]}
+            for number, kind in enumerate(kinds)
+        ]
+
+    said = "The same resource type may not be specified more than once in tag specifications"
+    twice = {"TagSpecifications": tagged("instance", "instance")}
+    refused = refusal(ec2.run_instances, MinCount=1, MaxCount=1, **twice)
+    assert refused == ("InvalidParameterValue", said)
+    refused = refusal(
+        ec2.create_launch_template, LaunchTemplateName="worker", LaunchTemplateData=twice
+    )
+    assert refused == ("InvalidParameterValue", said)
+    once = {"TagSpecifications": tagged("instance", "volume")}
+    assert ec2.run_instances(MinCount=1, MaxCount=1, **once)["Instances"]
+
+
 def test_a_template_made_twice_by_the_same_request_is_made_once(ec2):
     data = {"UserData": packed(SCRIPT)}
     request = {"LaunchTemplateName": "worker", "LaunchTemplateData": data, "ClientToken": "t"}
@@ -174,6 +230,8 @@ def test_templates_and_tags_survive_a_kill(mill):
 def test_images_and_types_are_what_there_is(ec2):
     (image,) = ec2.describe_images()["Images"]
     assert (image["ImageId"], image["State"]) == ("process", "available")
+    several = ec2.describe_images(ImageIds=["process", "ami-process", "process"])["Images"]
+    assert [image["ImageId"] for image in several] == ["ami-process", "process"]
     assert refusal(ec2.describe_images, ImageIds=["ami-none"])[0] == "InvalidAMIID.NotFound"
     (kind,) = ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
     assert kind["MemoryInfo"]["SizeInMiB"] == 1024

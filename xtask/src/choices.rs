@@ -218,6 +218,7 @@ pub(crate) const CHOICES: &[Choice] = &[
             "error MissingParameter code=MissingParameter status=400",
             "error OperationNotPermitted code=OperationNotPermitted status=400",
             "error RequestLimitExceeded code=RequestLimitExceeded status=503 receiver",
+            "error ResourceLimitExceeded code=ResourceLimitExceeded status=400",
             "error TagLimitExceeded code=TagLimitExceeded status=400",
             "error Unavailable code=Unavailable status=503 receiver",
             "error UnsupportedOperation code=UnsupportedOperation status=400",

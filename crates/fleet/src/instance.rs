@@ -99,8 +99,15 @@ impl Phase {
         matches!(self, Self::Pending | Self::Stopping | Self::ShuttingDown)
     }
 
-    /// Whether it is gone, or soon will be.
-    pub const fn is_ending(self) -> bool {
-        matches!(self, Self::ShuttingDown | Self::Terminated)
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+        }
     }
 }

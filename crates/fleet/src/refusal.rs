@@ -50,6 +50,12 @@ pub enum Refusal {
     /// So many instances may there be.
     #[error("there may be {0} instances")]
     TooMany(usize),
+    /// So many templates may an owner have.
+    #[error("there may be {0} templates")]
+    TooManyTemplates(usize),
+    /// So many versions may a template have.
+    #[error("a template may have {0} versions")]
+    TooManyVersions(usize),
     /// More tags than there may be.
     #[error("there may be {0} tags")]
     TooManyTags(usize),

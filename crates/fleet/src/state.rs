@@ -53,14 +53,6 @@ impl State {
         self.templates.values()
     }
 
-    /// The tags of a resource.
-    pub fn tags(&self, resource: Resource) -> Option<&Tags> {
-        match resource {
-            Resource::Instance(id) => self.instances.get(&id).map(|instance| &instance.tags),
-            Resource::Template(id) => self.templates.get(&id).map(|template| &template.tags),
-        }
-    }
-
     fn tags_mut(&mut self, resource: Resource) -> Option<&mut Tags> {
         match resource {
             Resource::Instance(id) => self.instances.get_mut(&id).map(|one| &mut one.tags),

@@ -134,7 +134,8 @@ impl Fleet {
             }
             let made = inner.make(owner, &launch, count);
             launched = Some(made.clone());
-            Ok(vec![Event::Launched(made.instances)])
+            // A record each, which fits whatever there are; together they are made, or not at all.
+            Ok(made.instances.into_iter().map(|one| Event::Launched(vec![one])).collect())
         };
         inner.commit(decide).await?;
         Ok(launched.expect("a launch is decided on before it is made"))

@@ -11,6 +11,11 @@ use crate::refusal::Refusal;
 use crate::state::State;
 use crate::template::{Template, Version, Which};
 
+/// Most templates of an owner.
+const TEMPLATES: usize = 5000;
+/// Most versions of a template.
+const VERSIONS: usize = 10_000;
+
 /// A template to be made.
 #[derive(Clone, Debug)]
 pub struct NewTemplate {
@@ -59,7 +64,8 @@ impl Fleet {
     /// Makes a template. One that was made by the same request before is given again.
     ///
     /// # Errors
-    /// If its name is taken, its token was used for another, or the journal accepts nothing more.
+    /// If its name is taken, its owner has too many, its token was used for another, or the journal
+    /// accepts nothing more.
     pub async fn create_template(
         &self,
         owner: &Owner,
@@ -76,6 +82,9 @@ impl Fleet {
             }
             if state.templates_of(owner).any(|known| known.name == new.name) {
                 return Err(Refusal::NameTaken(new.name));
+            }
+            if state.templates_of(owner).count() >= TEMPLATES {
+                return Err(Refusal::TooManyTemplates(TEMPLATES));
             }
             let (recipe, description) = (new.recipe, new.description);
             let first = Version { number: 1, description, made: now, recipe, token: None };
@@ -98,7 +107,8 @@ impl Fleet {
     /// Makes a version, and gives its number.
     ///
     /// # Errors
-    /// If the template or the source is not there, or the journal accepts nothing more.
+    /// If the template or the source is not there, the template has too many, or the journal accepts
+    /// nothing more.
     pub async fn create_version(&self, owner: &Owner, new: NewVersion) -> Result<u64, FleetError> {
         let mut number = 0;
         let now = self.now();
@@ -109,6 +119,9 @@ impl Fleet {
                     number = version.number;
                     return Ok(Vec::new());
                 }
+            }
+            if template.versions.len() >= VERSIONS {
+                return Err(Refusal::TooManyVersions(VERSIONS));
             }
             let recipe = match new.source {
                 None => new.recipe,

@@ -10,6 +10,8 @@ use crate::fake::FakeDriver;
 use crate::instance::{Phase, Reason};
 use crate::keeper::Memory;
 use crate::recipe::Recipe;
+use crate::record::VersionMade;
+use crate::template::Version;
 
 struct Bench {
     journal: MemoryDriver,
@@ -113,12 +115,56 @@ async fn a_terminated_instance_is_forgotten_after_an_hour() {
 #[tokio::test]
 async fn an_instance_that_cannot_be_started_ends_and_says_why() {
     let mut bench = Bench::new();
-    bench.driver.break_down("no room");
+    bench.driver.break_down(|| std::io::Error::other("no room"));
     let id = bench.launch(1).await[0];
     bench.settle().await;
     assert_eq!(bench.phase(id), Some((Phase::Terminated, 1)));
     let reason = bench.fleet.look(|state| state.instance(id).unwrap().reason.clone());
     assert!(matches!(reason, Some(Reason::Failed(why)) if why.contains("no room")));
+}
+
+#[tokio::test]
+async fn an_instance_that_cannot_be_started_for_want_of_files_waits_for_some() {
+    let mut bench = Bench::new();
+    for number in [24, 23, 28, 11] {
+        bench.driver.break_down(move || std::io::Error::from_raw_os_error(number));
+        let id = bench.launch(1).await[0];
+        assert!(bench.fleet.0.pass(&mut bench.memory).await);
+        assert_eq!(bench.phase(id), Some((Phase::Pending, 1)), "error {number}");
+        bench.driver.repair();
+        // It does not try again at once.
+        bench.memory = Memory::default();
+        bench.settle().await;
+        assert_eq!(bench.phase(id), Some((Phase::Running, 1)));
+    }
+}
+
+#[tokio::test]
+async fn an_instance_has_ended_when_nothing_is_left_of_what_its_shim_ran() {
+    let mut bench = Bench::new();
+    let ids = bench.launch(3).await;
+    bench.settle().await;
+    bench.fleet.terminate(&Owner::default(), &ids[..1], false).await.unwrap();
+    bench.fleet.stop(&Owner::default(), &ids[1..2], false).await.unwrap();
+    for (id, passing) in [(ids[0], Phase::ShuttingDown), (ids[1], Phase::Stopping)] {
+        bench.driver.orphan(id, 3);
+        assert_eq!(bench.phase(id), Some((passing, 1)));
+    }
+    for _ in 0..2 {
+        bench.fleet.0.pass(&mut bench.memory).await;
+        assert_eq!(bench.phase(ids[0]), Some((Phase::ShuttingDown, 1)));
+        assert_eq!(bench.phase(ids[1]), Some((Phase::Stopping, 1)));
+    }
+    bench.settle().await;
+    assert_eq!(bench.phase(ids[0]), Some((Phase::Terminated, 1)));
+    assert_eq!(bench.phase(ids[1]), Some((Phase::Stopped, 1)));
+    assert_eq!((bench.driver.left(ids[0]), bench.driver.left(ids[1])), (0, 0));
+    // Those that nobody knows any more are removed as late; the driver looks that it is so.
+    bench.driver.orphan(ids[2], 3);
+    bench.fleet.clear().await.unwrap();
+    while !bench.driver.all().is_empty() {
+        bench.fleet.0.pass(&mut bench.memory).await;
+    }
 }
 
 #[tokio::test]
@@ -159,6 +205,62 @@ async fn terminated_instances_do_not_count_and_others_do() {
     bench.fleet.terminate(&Owner::default(), &ids[..1], false).await.unwrap();
     bench.settle().await;
     bench.fleet.launch(&Owner::default(), launch).await.unwrap();
+}
+
+#[tokio::test]
+async fn instances_of_a_launch_need_not_fit_into_one_segment() {
+    let bench = Bench::new();
+    let recipe = Recipe { user_data: Some(vec![b'#'; 64 << 10]), ..Recipe::default() };
+    let launch = Launch { recipe, template: None, least: 5, most: 5, token: None };
+    let launched = bench.fleet.launch(&Owner::default(), launch).await.unwrap();
+    let before = bench.fleet.look(State::clone);
+    let bench = bench.restart();
+    assert_eq!(bench.fleet.look(State::clone), before);
+    assert_eq!(before.instances().count(), launched.instances.len());
+}
+
+#[tokio::test]
+async fn an_owner_has_so_many_templates_and_a_template_so_many_versions() {
+    let bench = Bench::new();
+    let (fleet, owner) = (&bench.fleet, Owner::default());
+    let template = |name: &str| NewTemplate {
+        name: name.to_owned(),
+        description: None,
+        recipe: Recipe::default(),
+        tags: Tags::new(),
+        token: None,
+    };
+    let id = fleet.create_template(&owner, template("first")).await.unwrap();
+    let made = fleet.look(|state| state.template(id).unwrap().clone());
+    let more = |number: u64| {
+        Event::TemplateMade(Template {
+            id: TemplateId::from_u64(number),
+            name: format!("{number}"),
+            ..made.clone()
+        })
+    };
+    fleet.0.commit(|_| Ok((1..5000).map(more).collect())).await.unwrap();
+    let refused = fleet.create_template(&owner, template("last")).await;
+    assert!(matches!(refused, Err(FleetError::Refused(Refusal::TooManyTemplates(5000)))));
+    let version = |number| {
+        let version = Version { number, ..made.versions[&1].clone() };
+        Event::VersionMade(VersionMade { template: id, version })
+    };
+    fleet.0.commit(|_| Ok((2..=10_000).map(version).collect())).await.unwrap();
+    let new = NewVersion {
+        template: id,
+        source: None,
+        description: None,
+        recipe: Recipe::default(),
+        token: None,
+    };
+    let refused = fleet.create_version(&owner, new.clone()).await;
+    assert!(matches!(refused, Err(FleetError::Refused(Refusal::TooManyVersions(10_000)))));
+    // Room is made by letting go of some.
+    fleet.delete_versions(&owner, id, &[7]).await.unwrap();
+    assert_eq!(fleet.create_version(&owner, new).await.unwrap(), 10_001);
+    fleet.delete_template(&owner, TemplateId::from_u64(7)).await.unwrap();
+    fleet.create_template(&owner, template("last")).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use tidemill_wire::Fault;
 
 use super::{Call, fault, recipe, template};
 
+/// Most characters of a client token.
+const TOKEN: usize = 128;
+
 pub(super) async fn handle(
     call: &Call<'_>,
     it: CreateLaunchTemplateRequest,
@@ -24,7 +27,7 @@ pub(super) async fn handle(
     let tags = tags.into_iter().filter_map(of_templates).flatten().collect();
     let what = format!("{}{:?}", it.launch_template_name, it.version_description);
     let new = NewTemplate {
-        token: token(it.client_token, &what, &it.launch_template_data),
+        token: token(it.client_token, &what, &it.launch_template_data)?,
         name: it.launch_template_name,
         description: it.version_description.filter(|text| !text.is_empty()),
         recipe,
@@ -40,14 +43,14 @@ pub(super) fn token(
     token: Option<String>,
     what: &str,
     data: &RequestLaunchTemplateData,
-) -> Option<(String, u32)> {
-    let token = token.filter(|token| !token.is_empty())?;
+) -> Result<Option<(String, u32)>, Fault> {
+    let Some(token) = recipe::token(token, TOKEN)? else { return Ok(None) };
     let mut hash = Sha256::new();
     hash.update(what);
     hash.update(format!("{data:?}"));
     hash.update(data.user_data.as_ref().map_or("", |data| data.expose()));
-    let [a, b, c, d, ..] = hash.finalize()[..] else { return None };
-    Some((token, u32::from_le_bytes([a, b, c, d])))
+    let [a, b, c, d, ..] = hash.finalize()[..] else { return Ok(None) };
+    Ok(Some((token, u32::from_le_bytes([a, b, c, d]))))
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {

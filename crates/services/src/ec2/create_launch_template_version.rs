@@ -26,7 +26,7 @@ pub(super) async fn handle(
         source,
         description: it.version_description.filter(|text| !text.is_empty()),
         recipe,
-        token: token(it.client_token, &what, &it.launch_template_data),
+        token: token(it.client_token, &what, &it.launch_template_data)?,
     };
     let number = call.fleet.create_version(&call.owner, new).await.map_err(fault::of)?;
     let shown = call.fleet.look(|state| {

@@ -10,6 +10,9 @@ use tidemill_wire::Fault;
 
 use super::{Call, fault, ids};
 
+/// Most versions of one request.
+const VERSIONS: usize = 200;
+
 pub(super) async fn handle(
     call: &Call<'_>,
     it: &DeleteLaunchTemplateVersionsRequest,
@@ -21,6 +24,11 @@ pub(super) async fn handle(
     let number = |text: &String| {
         text.parse().map_err(|_| fault::invalid(format!("'{text}' is no number of a version.")))
     };
+    if it.versions.len() > VERSIONS {
+        return Err(fault::invalid(format!(
+            "LaunchTemplateVersion is limited to {VERSIONS} entries: DeleteLaunchTemplate deletes all."
+        )));
+    }
     let versions: Vec<u64> = it.versions.iter().map(number).collect::<Result<_, _>>()?;
     let found = call
         .fleet

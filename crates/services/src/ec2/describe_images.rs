@@ -3,6 +3,7 @@
 use tidemill_api::ec2::{DescribeImagesRequest, DescribeImagesResult, Image, errors};
 use tidemill_wire::Fault;
 
+use super::instance::architecture;
 use super::page::page;
 use super::recipe::{PROCESS, is_image};
 use super::{Call, filter};
@@ -48,12 +49,10 @@ pub(super) fn handle(
             }
         }
     }
+    passed.sort_by(|one, other| one.0.cmp(&other.0));
+    passed.dedup_by(|one, other| one.0 == other.0);
     let (images, next_token) = page(passed, it.next_token.as_deref(), (it.max_results, 1, 1000))?;
     Ok(DescribeImagesResult { images: Some(images), next_token })
-}
-
-fn architecture() -> String {
-    std::env::consts::ARCH.replace("aarch64", "arm64")
 }
 
 fn image(id: &str) -> Image {

@@ -7,6 +7,7 @@ use tidemill_api::ec2::{
 use tidemill_fleet::{KINDS, Kind};
 use tidemill_wire::Fault;
 
+use super::instance::architecture;
 use super::page::page;
 use super::{fault, filter};
 
@@ -47,10 +48,6 @@ fn mib(kind: &Kind) -> u64 {
 
 fn is_burstable(kind: &Kind) -> bool {
     kind.name.starts_with('t')
-}
-
-fn architecture() -> String {
-    std::env::consts::ARCH.replace("aarch64", "arm64")
 }
 
 fn shown(kind: &Kind) -> InstanceTypeInfo {

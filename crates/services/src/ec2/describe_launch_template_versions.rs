@@ -18,7 +18,7 @@ pub(super) fn handle(
     let id = it.launch_template_id.as_deref();
     let versions = it.versions.iter().flatten().map(|text| ids::version(text));
     let versions: Vec<Which> = versions.collect::<Result<_, _>>()?;
-    let templates: Vec<Template> = if id.is_none() && name.is_none() {
+    let of = if id.is_none() && name.is_none() {
         let special = |which: &Which| !matches!(which, Which::Number(_));
         if versions.is_empty() || !versions.iter().all(special) {
             return Err(fault::missing(
@@ -26,11 +26,9 @@ pub(super) fn handle(
                  described.",
             ));
         }
-        call.fleet.look(|state| state.templates_of(&call.owner).cloned().collect())
+        None
     } else {
-        let of = ids::template_of(id, name)?;
-        let found = call.fleet.look(|state| state.find_template(&call.owner, &of).cloned());
-        vec![found.map_err(fault::refused)?]
+        Some(ids::template_of(id, name)?)
     };
     let bound = |text: Option<&str>, usual: u64| match text {
         None => Ok(usual),
@@ -40,19 +38,28 @@ pub(super) fn handle(
     };
     let least = bound(it.min_version.as_deref(), 0)?;
     let most = bound(it.max_version.as_deref(), u64::MAX)?;
-    let mut passed = Vec::new();
-    for found in &templates {
-        for version in chosen(found, &versions)? {
-            let number = version.number;
-            let within = (least..=most).contains(&number);
-            if within && filter::passes(it.filters.as_deref(), |name| values(found, version, name))?
-            {
-                // The newest first, as on AWS.
-                let key = format!("{}{:020}", found.id, u64::MAX - number);
-                passed.push((key, template::version(found, version)));
+    let passes = |found: &Template, version: &Version| {
+        let within = (least..=most).contains(&version.number);
+        Ok(within && filter::passes(it.filters.as_deref(), |name| values(found, version, name))?)
+    };
+    // What is not shown is not copied either: it may be much.
+    let mut passed = call.fleet.look(|state| {
+        let templates: Vec<&Template> = match &of {
+            None => state.templates_of(&call.owner).collect(),
+            Some(of) => vec![state.find_template(&call.owner, of).map_err(fault::refused)?],
+        };
+        let mut passed = Vec::new();
+        for found in templates {
+            for version in chosen(found, &versions)? {
+                if passes(found, version)? {
+                    // The newest first, as on AWS.
+                    let key = format!("{}{:020}", found.id, u64::MAX - version.number);
+                    passed.push((key, template::version(found, version)));
+                }
             }
         }
-    }
+        Ok::<_, Fault>(passed)
+    })?;
     passed.sort_by(|one, other| one.0.cmp(&other.0));
     passed.dedup_by(|one, other| one.0 == other.0);
     let limit = (it.max_results, 1, 200);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tidemill_api::ec2::{Request, errors};
-use tidemill_fleet::{FleetError, Phase, Refusal, Which};
+use tidemill_fleet::{FleetError, Refusal, Which};
 use tidemill_queue::Failure;
 use tidemill_wire::Fault;
 
@@ -55,19 +55,13 @@ pub(crate) fn refused(refusal: Refusal) -> Fault {
             "The default version of a launch template cannot be deleted: make another one the \
              default first.",
         ),
-        Refusal::WrongPhase { id, phase } => {
-            let done = match phase {
-                Phase::Pending | Phase::Stopping | Phase::Stopped => "started",
-                Phase::Running | Phase::ShuttingDown | Phase::Terminated => "changed",
-            };
-            Fault::new(
-                &errors::INCORRECT_INSTANCE_STATE,
-                format!(
-                    "The instance '{id}' is not in a state from which it can be {done}: it is {}.",
-                    super::instance::state_name(phase).as_str()
-                ),
-            )
-        }
+        Refusal::WrongPhase { id, phase } => Fault::new(
+            &errors::INCORRECT_INSTANCE_STATE,
+            format!(
+                "The instance '{id}' is not in a state from which that can be done: it is {}.",
+                phase.word()
+            ),
+        ),
         Refusal::KeepsLiving(id) => operation_not_permitted(format!(
             "The instance '{id}' may not be terminated. It was launched with \
              'DisableApiTermination'."
@@ -82,6 +76,14 @@ pub(crate) fn refused(refusal: Refusal) -> Fault {
         Refusal::TooMany(most) => Fault::new(
             &errors::INSTANCE_LIMIT_EXCEEDED,
             format!("There may be {most} instances at once (--max-instances)."),
+        ),
+        Refusal::TooManyTemplates(most) => Fault::new(
+            &errors::RESOURCE_LIMIT_EXCEEDED,
+            format!("There may be {most} launch templates in a region."),
+        ),
+        Refusal::TooManyVersions(most) => Fault::new(
+            &errors::RESOURCE_LIMIT_EXCEEDED,
+            format!("A launch template may have {most} versions."),
         ),
         Refusal::TooManyTags(most) => {
             Fault::new(&errors::TAG_LIMIT_EXCEEDED, format!("A resource may have {most} tags."))

@@ -12,16 +12,14 @@ use super::tags;
 /// Where every instance is found: on this machine.
 pub(super) const ADDRESS: &str = "127.0.0.1";
 
+/// What this machine's processors are called.
+pub(super) fn architecture() -> String {
+    std::env::consts::ARCH.replace("aarch64", "arm64")
+}
+
 /// A state's name.
 pub(super) fn state_name(phase: Phase) -> InstanceStateName {
-    match phase {
-        Phase::Pending => InstanceStateName::Pending,
-        Phase::Running => InstanceStateName::Running,
-        Phase::ShuttingDown => InstanceStateName::ShuttingDown,
-        Phase::Terminated => InstanceStateName::Terminated,
-        Phase::Stopping => InstanceStateName::Stopping,
-        Phase::Stopped => InstanceStateName::Stopped,
-    }
+    phase.word().into()
 }
 
 /// A state's number.
@@ -99,7 +97,7 @@ pub(super) fn shown(instance: &Instance) -> Shown {
     let (reason, transition) = why(instance);
     Shown {
         ami_launch_index: i32::try_from(instance.index).ok(),
-        architecture: Some(std::env::consts::ARCH.replace("aarch64", "arm64").as_str().into()),
+        architecture: Some(architecture().as_str().into()),
         client_token: instance.token.as_ref().map(|(token, _)| token.clone()),
         ebs_optimized: Some(recipe.ebs_optimized == Some(true)),
         hypervisor: Some("xen".into()),

@@ -5,6 +5,7 @@ use tidemill_api::ec2::errors;
 use tidemill_wire::Fault;
 
 use super::fault;
+use crate::token;
 
 /// A page of what `all` lists in the order of its keys, and the token of the next one.
 pub(super) fn page<T>(
@@ -30,7 +31,7 @@ pub(super) fn page<T>(
         .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
         .collect::<Vec<_>>();
     let next = match rest.get(size.saturating_sub(1)) {
-        Some((last, _)) if rest.len() > size => Some(hex::encode(last)),
+        Some((last, _)) if rest.len() > size => Some(token::write(last)),
         _ => None,
     };
     rest.truncate(size);
@@ -38,6 +39,6 @@ pub(super) fn page<T>(
 }
 
 fn read(token: &str) -> Result<String, Fault> {
-    let key = hex::decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    key.ok_or_else(|| Fault::new(&errors::INVALID_NEXT_TOKEN, "The next token is invalid."))
+    token::read(token)
+        .ok_or_else(|| Fault::new(&errors::INVALID_NEXT_TOKEN, "The next token is invalid."))
 }

@@ -1,6 +1,8 @@
 //! What an instance is made from, read from a launch and from a launch template's data. What no
 //! process can be given is refused; what does no harm is kept and shown.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tidemill_api::ec2::{
@@ -14,6 +16,11 @@ use super::{fault, tags};
 
 /// Most bytes of user data.
 const USER_DATA: usize = 16_384;
+/// Most characters of any other text, and most entries of a list of them.
+const TEXT: usize = 255;
+const LIST: usize = 200;
+/// Most characters of an ARN, which has a path.
+const ARN: usize = 2048;
 /// The driver, as images name it.
 pub(super) const PROCESS: &str = "process";
 
@@ -35,7 +42,7 @@ macro_rules! recipe {
                     ("Placement.HostResourceGroupArn", place.host_resource_group_arn.is_some()),
                     ("Placement.GroupId", place.group_id.is_some()),
                 ])?;
-                place.availability_zone.clone()
+                given("Placement.AvailabilityZone", place.availability_zone.as_ref())?
             }
         };
         let categories = $it.monitoring.as_ref().and_then(|it| it.metric_category_ids.as_ref());
@@ -60,13 +67,13 @@ macro_rules! recipe {
             .as_ref()
             .map(|all| all.iter().map(|one| (one.resource_type.as_ref(), one.tags.as_deref())));
         Ok(Recipe {
-            image: given($it.image_id.as_ref()),
-            kind: given($it.instance_type.as_ref()),
+            image: given("ImageId", $it.image_id.as_ref())?,
+            kind: given("InstanceType", $it.instance_type.as_ref())?,
             user_data: $it.user_data.as_ref().map(|data| user_data(data.expose())).transpose()?,
             profile: profile.transpose()?,
-            key_name: given($it.key_name.as_ref()),
-            group_ids: list($it.security_group_ids.as_ref()),
-            group_names: list($it.security_groups.as_ref()),
+            key_name: given("KeyName", $it.key_name.as_ref())?,
+            group_ids: list("SecurityGroupId", $it.security_group_ids.as_ref())?,
+            group_names: list("SecurityGroup", $it.security_groups.as_ref())?,
             monitoring: $monitoring,
             ebs_optimized: $it.ebs_optimized,
             keeps_living: $it.disable_api_termination,
@@ -84,7 +91,7 @@ macro_rules! recipe {
 pub(super) fn of_launch(it: &RunInstancesRequest) -> Result<Recipe, Fault> {
     refuse_of_launch(it)?;
     let monitoring = it.monitoring.as_ref().map(|it| it.enabled);
-    recipe!(it, monitoring, given(it.subnet_id.as_ref()))
+    recipe!(it, monitoring, given("SubnetId", it.subnet_id.as_ref())?)
 }
 
 /// Reads a launch template's data.
@@ -200,6 +207,9 @@ pub(crate) fn user_data(text: &str) -> Result<Vec<u8>, Fault> {
 }
 
 fn profile_of(arn: Option<&str>, name: Option<&str>) -> Result<Profile, Fault> {
+    for (text, most) in [(arn, ARN), (name, TEXT)] {
+        text.map_or(Ok(()), |text| short("IamInstanceProfile", text, most))?;
+    }
     match (arn, name) {
         (Some(arn), None) if is_profile_arn(arn) => Ok(Profile::Arn(arn.to_owned())),
         (Some(arn), None) => Err(fault::invalid(format!(
@@ -282,15 +292,44 @@ pub(super) fn tags_of<'a, T: AsRef<str> + 'a>(
         }
         Ok((kind.to_owned(), tags::read(given.unwrap_or_default())?))
     };
-    specifications.map(read).collect()
+    let read = specifications.map(read).collect::<Result<Vec<_>, _>>()?;
+    let kinds: BTreeSet<&str> = read.iter().map(|(kind, _)| kind.as_str()).collect();
+    if kinds.len() < read.len() {
+        return Err(fault::invalid(
+            "The same resource type may not be specified more than once in tag specifications",
+        ));
+    }
+    Ok(read)
 }
 
-fn given(text: Option<&String>) -> Option<String> {
-    text.filter(|text| !text.is_empty()).cloned()
+/// A text that is kept, under the name of its parameter.
+fn given(name: &str, text: Option<&String>) -> Result<Option<String>, Fault> {
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| short(name, text, TEXT).map(|()| text.clone())).transpose()
 }
 
-fn list(texts: Option<&Vec<String>>) -> Option<Vec<String>> {
-    texts.filter(|texts| !texts.is_empty()).cloned()
+fn list(name: &str, texts: Option<&Vec<String>>) -> Result<Option<Vec<String>>, Fault> {
+    let Some(texts) = texts.filter(|texts| !texts.is_empty()) else { return Ok(None) };
+    if texts.len() > LIST {
+        return Err(fault::invalid(format!("{name} is limited to {LIST} entries.")));
+    }
+    texts.iter().try_for_each(|text| short(name, text, TEXT))?;
+    Ok(Some(texts.clone()))
+}
+
+/// Refuses a text that is too long to be kept for nothing.
+fn short(name: &str, text: &str, most: usize) -> Result<(), Fault> {
+    if text.chars().count() <= most {
+        return Ok(());
+    }
+    Err(fault::invalid(format!("{name} is limited to {most} characters.")))
+}
+
+/// The token that a caller may know a request by.
+pub(super) fn token(text: Option<String>, most: usize) -> Result<Option<String>, Fault> {
+    let text = text.filter(|text| !text.is_empty());
+    text.as_ref().map_or(Ok(()), |text| short("ClientToken", text, most))?;
+    Ok(text)
 }
 
 fn is_list<T>(list: Option<&Vec<T>>) -> bool {

@@ -7,6 +7,9 @@ use tidemill_wire::Fault;
 
 use super::{Call, fault, ids, instance, recipe};
 
+/// Most characters of a client token.
+const TOKEN: usize = 64;
+
 pub(super) async fn handle(call: &Call<'_>, it: RunInstancesRequest) -> Result<Reservation, Fault> {
     let mut made = recipe::of_launch(&it)?;
     let mut template = None;
@@ -23,8 +26,7 @@ pub(super) async fn handle(call: &Call<'_>, it: RunInstancesRequest) -> Result<R
     recipe::check(&made)?;
     made.kind.get_or_insert_with(|| USUAL.to_owned());
     let (least, most) = counts(it.min_count, it.max_count)?;
-    let token = it.client_token.clone().filter(|token| !token.is_empty());
-    let token = token.map(|token| (token, checksum(&it)));
+    let token = recipe::token(it.client_token.clone(), TOKEN)?.map(|token| (token, checksum(&it)));
     let launch = Launch { recipe: made, template, least, most, token };
     let launched = call.fleet.launch(&call.owner, launch).await.map_err(fault::of)?;
     let shown = launched.instances.iter().map(instance::shown).collect();
