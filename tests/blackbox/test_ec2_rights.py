@@ -54,8 +54,8 @@ def test_a_file_of_variables_is_read_by_whom_the_unit_runs_as(mill):
     shared.write_text("WHO='the file'\nINVOCATION_ID=x\n")
     shared.chmod(0o644)
     lines = ["Environment=WHO=unit", f"EnvironmentFile={shared}", "EnvironmentFile=-/nowhere"]
-    instance = mill.run(unit("/bin/echo it is ${WHO}", *lines))
-    mill.until_log(instance, ": it is the file\n")
+    instance = mill.run(unit("/bin/echo hello from ${WHO}", *lines))
+    mill.until_log(instance, ": hello from the file\n")
 
     secret.write_text("WHO=secret\n")
     secret.chmod(0o600 if IS_ROOT else 0)
@@ -67,10 +67,10 @@ def test_a_file_of_variables_is_read_by_whom_the_unit_runs_as(mill):
         (pipe, "it is no file"),
         ("/dev/zero", "it is no file"),
     ]:
-        program = "/bin/echo it is ${WHO}"
+        program = "/bin/echo hello from ${WHO}"
         instance = mill.run(unit(program, f"EnvironmentFile={file}"))
         log = mill.until_log(instance, "it ended with exit code 209")
-        assert f"EnvironmentFile {file}: {why}" in log and ": it is" not in log
+        assert f"EnvironmentFile {file}: {why}" in log and "hello" not in log
         # Whoever listens to it still listens.
         mill.ec2.terminate_instances(InstanceIds=[instance])
         mill.until_state(instance, "terminated")

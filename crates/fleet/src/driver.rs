@@ -24,8 +24,8 @@ pub trait Driver: Send + Sync {
     /// If it cannot be asked.
     fn stop(&self, id: InstanceId, how: Stop) -> io::Result<()>;
 
-    /// Kills what is left of it after whoever should have stopped that is gone. Says whether anything
-    /// was left; nothing is once this says so.
+    /// Kills what is left of it after whoever should have stopped that is gone. Says whether
+    /// anything was left; nothing is once this says so.
     ///
     /// # Errors
     /// If that cannot be told.

@@ -36,6 +36,8 @@ pub(crate) struct Memory {
     started: HashMap<InstanceId, Duration>,
     /// What each instance was asked to stop for.
     asked: HashMap<InstanceId, Asked>,
+    /// Those that could not be looked at last.
+    unseen: HashSet<InstanceId>,
 }
 
 /// That an instance was asked to stop.
@@ -133,6 +135,11 @@ impl Inner {
                 return Vec::new();
             }
             let sight = self.driver.look(*id);
+            if sight != Sight::Unseen {
+                memory.unseen.remove(id);
+            } else if memory.unseen.insert(*id) {
+                warn!(instance = %id, "an instance cannot be looked at: it is left alone");
+            }
             let known =
                 Known { asked: memory.asked(*id, *known, self.clock.monotonic()), ..*known };
             let act = self.act(*id, known, decide(known, &sight), memory);
@@ -145,6 +152,7 @@ impl Inner {
         }
         let known: HashSet<InstanceId> = looks.iter().map(|look| look.id).collect();
         memory.started.retain(|id, _| known.contains(id));
+        memory.unseen.retain(|id| known.contains(id));
         self.clear_strays(&known, memory);
         *self.statuses.lock().unwrap_or_else(PoisonError::into_inner) = statuses;
         changes
@@ -178,8 +186,11 @@ impl Inner {
                 Act::Nothing
             }
             // Whoever should have ended all of it may be gone itself.
-            Act::Move(Phase::Stopped | Phase::Terminated, ..) if !self.is_swept(id) => Act::Nothing,
-            Act::Forget if !self.is_swept(id) => Act::Nothing,
+            Act::Move(Phase::Stopped | Phase::Terminated, ..) | Act::Forget
+                if !self.is_swept(id) =>
+            {
+                Act::Nothing
+            }
             Act::Forget => match self.driver.remove(id) {
                 Ok(()) => Act::Forget,
                 Err(error) => {

@@ -107,8 +107,8 @@ impl Fleet {
     /// Makes a version, and gives its number.
     ///
     /// # Errors
-    /// If the template or the source is not there, the template has too many, or the journal accepts
-    /// nothing more.
+    /// If the template or the source is not there, the template has too many, or the journal
+    /// accepts nothing more.
     pub async fn create_version(&self, owner: &Owner, new: NewVersion) -> Result<u64, FleetError> {
         let mut number = 0;
         let now = self.now();

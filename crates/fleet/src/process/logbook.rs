@@ -218,20 +218,23 @@ impl Logbook {
         wanted: Wanted,
         most: usize,
     ) -> io::Result<(Vec<Line>, Cursor)> {
+        // Who prints all the time is not followed: the last lines are those that there are now.
+        let end = Self::end(folder)?;
         let mut kept: VecDeque<Line> = VecDeque::new();
         let mut size = 0;
         let mut at = Cursor::default();
         loop {
             let (lines, next) = Self::read(folder, at, wanted, PORTION)?;
             at = next;
-            if lines.is_empty() {
-                return Ok((kept.into(), at));
-            }
+            let ended = lines.is_empty() || at >= end;
             size += lines.iter().map(|line| line.text.len()).sum::<usize>();
             kept.extend(lines);
             while kept.len() > most || size > PAGE {
                 let Some(first) = kept.pop_front() else { break };
                 size -= first.text.len();
+            }
+            if ended {
+                return Ok((kept.into(), at));
             }
         }
     }

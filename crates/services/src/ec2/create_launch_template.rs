@@ -29,7 +29,7 @@ pub(super) async fn handle(
     let new = NewTemplate {
         token: token(it.client_token, &what, &it.launch_template_data)?,
         name: it.launch_template_name,
-        description: it.version_description.filter(|text| !text.is_empty()),
+        description: recipe::given("VersionDescription", it.version_description.as_ref())?,
         recipe,
         tags,
     };

@@ -24,7 +24,7 @@ pub(super) async fn handle(
     let new = NewVersion {
         template: id,
         source,
-        description: it.version_description.filter(|text| !text.is_empty()),
+        description: recipe::given("VersionDescription", it.version_description.as_ref())?,
         recipe,
         token: token(it.client_token, &what, &it.launch_template_data)?,
     };

@@ -26,7 +26,8 @@ pub(super) async fn handle(
     };
     if it.versions.len() > VERSIONS {
         return Err(fault::invalid(format!(
-            "LaunchTemplateVersion is limited to {VERSIONS} entries: DeleteLaunchTemplate deletes all."
+            "LaunchTemplateVersion is limited to {VERSIONS} entries: DeleteLaunchTemplate deletes \
+             all versions."
         )));
     }
     let versions: Vec<u64> = it.versions.iter().map(number).collect::<Result<_, _>>()?;

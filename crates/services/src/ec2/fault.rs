@@ -73,18 +73,16 @@ pub(crate) fn refused(refusal: Refusal) -> Fault {
             &errors::IDEMPOTENT_PARAMETER_MISMATCH,
             format!("The client token '{token}' was used with other parameters before."),
         ),
-        Refusal::TooMany(most) => Fault::new(
-            &errors::INSTANCE_LIMIT_EXCEEDED,
-            format!("There may be {most} instances at once (--max-instances)."),
-        ),
-        Refusal::TooManyTemplates(most) => Fault::new(
-            &errors::RESOURCE_LIMIT_EXCEEDED,
-            format!("There may be {most} launch templates in a region."),
-        ),
-        Refusal::TooManyVersions(most) => Fault::new(
-            &errors::RESOURCE_LIMIT_EXCEEDED,
-            format!("A launch template may have {most} versions."),
-        ),
+        Refusal::TooMany(most) => {
+            let message = format!("There may be {most} instances at once (--max-instances).");
+            Fault::new(&errors::INSTANCE_LIMIT_EXCEEDED, message)
+        }
+        Refusal::TooManyTemplates(most) => {
+            limited(format!("There may be {most} launch templates in a region."))
+        }
+        Refusal::TooManyVersions(most) => {
+            limited(format!("A launch template may have {most} versions."))
+        }
         Refusal::TooManyTags(most) => {
             Fault::new(&errors::TAG_LIMIT_EXCEEDED, format!("A resource may have {most} tags."))
         }
@@ -128,6 +126,10 @@ pub(super) fn refuse(parameters: &[(&'static str, bool)]) -> Result<(), Fault> {
             "{name} is not supported: an instance of Tidemill is a process of its machine."
         ))),
     }
+}
+
+fn limited(message: String) -> Fault {
+    Fault::new(&errors::RESOURCE_LIMIT_EXCEEDED, message)
 }
 
 fn operation_not_permitted(message: impl Into<Cow<'static, str>>) -> Fault {

@@ -303,7 +303,7 @@ pub(super) fn tags_of<'a, T: AsRef<str> + 'a>(
 }
 
 /// A text that is kept, under the name of its parameter.
-fn given(name: &str, text: Option<&String>) -> Result<Option<String>, Fault> {
+pub(super) fn given(name: &str, text: Option<&String>) -> Result<Option<String>, Fault> {
     let text = text.filter(|text| !text.is_empty());
     text.map(|text| short(name, text, TEXT).map(|()| text.clone())).transpose()
 }
