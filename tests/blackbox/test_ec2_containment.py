@@ -213,7 +213,8 @@ def test_a_shim_rests_while_the_service_of_its_timer_runs(mill):
 
     before = used()
     until(lambda: mill.logged(instance).count(": beat\n") >= 25, "it ran for a while")
-    assert used() - before < 0.5
+    # A hundredth is usual; who does not rest takes all that there is.
+    assert used() - before < 0.1
 
 
 def test_what_a_service_leaves_behind_goes_with_it(mill):
@@ -229,8 +230,10 @@ def test_what_a_script_leaves_behind_stays_until_the_instance_stops(mill):
     mill.start()
     instance = mill.run("#!/bin/sh\nsetsid sleep 1001 &\n")
     mill.until_log(instance, "it ended with exit code 0")
-    (left,) = [line for _, line in mill.processes(instance)]
-    assert left == "sleep 1001"
+    until(
+        lambda: [line for _, line in mill.processes(instance)] == ["sleep 1001"],
+        "what it left behind runs on",
+    )
     mill.ec2.stop_instances(InstanceIds=[instance])
     mill.until_state(instance, "stopped")
     assert mill.processes(instance) == []

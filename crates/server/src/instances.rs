@@ -93,7 +93,7 @@ fn told(fleet: &Fleet, instance: &Instance, held: usize) -> Value {
     json!({
         "InstanceId": instance.id.to_string(),
         "Name": instance.tags.get("Name"),
-        "State": format!("{:?}", instance.phase).to_lowercase(),
+        "State": instance.phase.word(),
         "Boot": instance.boot,
         "InstanceType": instance.recipe.kind,
         "Launched": instance.launched.as_millis(),
