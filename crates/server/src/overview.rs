@@ -93,7 +93,7 @@ fn of_instance(
         "InstanceId": instance.id.to_string(),
         "Name": instance.tags.get("Name"),
         "Group": instance.tags.get("aws:autoscaling:groupName"),
-        "State": format!("{:?}", instance.phase).to_lowercase(),
+        "State": instance.phase.word(),
         "Launched": instance.launched.as_millis(),
         "Held": held_by(instance.id, held),
         "LastLine": line,
