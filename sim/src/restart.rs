@@ -177,7 +177,7 @@ impl World {
         // Nobody asks for anything meanwhile.
         self.hand.borrow().clone().round();
         let engine = self.engine();
-        if engine.failure().is_some() || engine.durable() < self.mirror.end() {
+        if engine.failure().is_some() || engine.watermark() < self.mirror.end() {
             return;
         }
         let mut found = Vec::new();

@@ -195,7 +195,7 @@ impl World {
         let has_more = match ask {
             Ask::Receive(queue, ask) => {
                 !ask.holder.is_some_and(|holder| self.mirror.is_draining(holder))
-                    && self.mirror.has_visible(*queue, before.now, self.engine().durable())
+                    && self.mirror.has_visible(*queue, before.now, self.engine().watermark())
             }
             _ => false,
         };
@@ -272,7 +272,7 @@ impl World {
         }
         // What is due now is the timer's to see to.
         engine.tick();
-        let (now, durable) = (self.now(), engine.durable());
+        let (now, durable) = (self.now(), engine.watermark());
         if durable < self.mirror.end() {
             // The next round looks after those who wait.
             return;

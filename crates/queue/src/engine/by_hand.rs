@@ -44,7 +44,7 @@ impl Engine {
     }
 
     /// Up to where the log is durable.
-    pub fn durable(&self) -> Position {
+    pub fn watermark(&self) -> Position {
         self.0.journal.durable()
     }
 
