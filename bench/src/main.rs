@@ -207,11 +207,11 @@ impl Bare {
     }
 }
 
-/// Each client sends its requests, which carry so many messages each.
-async fn repeat(
-    server: &Server,
-    requests: Vec<Arc<Vec<(Vec<u8>, usize)>>>,
-) -> anyhow::Result<Measured> {
+/// What one client sends: requests, and how many messages each carries.
+type Errands = Vec<(Vec<u8>, usize)>;
+
+/// Each client sends its requests.
+async fn repeat(server: &Server, requests: Vec<Arc<Errands>>) -> anyhow::Result<Measured> {
     load::run(server, requests.len(), |index, mut client| {
         let mine = Arc::clone(&requests[index]);
         async move {

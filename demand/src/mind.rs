@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_base::{AccountId, Region, Timestamp};
-use tidemill_metric::{AlarmSettings, Comparison, MetricKey, Standing};
+use tidemill_metric::{Check, Comparison, Measure, MetricKey, Source, Standing};
 use tidemill_scaling::aws::{AlarmRule, Fleet, Proposal, Side, Tracking, agree};
 use tidemill_scaling::fast::{self, Instance, Observation, Phase, Policy, State};
 use tidemill_scaling::{Limits, Messages, Workers};
@@ -154,7 +154,7 @@ fn observe(look: &Look) -> Observation<usize> {
 struct Aws {
     period: u64,
     tracking: Tracking,
-    alarms: [(AlarmRule, AlarmSettings, Option<u64>); 2],
+    alarms: [(AlarmRule, Check, Option<u64>); 2],
     /// What was gathered in this period: seconds, messages that waited, instances.
     gathered: (u64, u64, u64),
     /// The values of all periods so far; none where there was no instance to divide by.
@@ -167,8 +167,8 @@ impl Aws {
         let target = GOAL / SERVICE;
         let alarm = |side| {
             let rule = AlarmRule::of(side, target, 0.9).every(Duration::from_secs(seconds));
-            let settings = settings(&rule);
-            (rule, settings, None)
+            let check = check(&rule);
+            (rule, check, None)
         };
         Self {
             period: seconds * 1000,
@@ -211,14 +211,14 @@ impl Aws {
         let fleet = self.fleet(look);
         // The newest value is still on its way.
         let Some((_, seen)) = self.values.split_last() else { return };
-        for (rule, settings, last_asked) in &mut self.alarms {
-            let range = settings.range() as usize;
+        for (rule, check, last_asked) in &mut self.alarms {
+            let range = check.range() as usize;
             let newest = &seen[seen.len().saturating_sub(range)..];
             let absent = std::iter::repeat_n(None, range - newest.len());
             let periods: Vec<_> = absent
                 .chain(newest.iter().map(|value| value.map(|value| rule.is_breached_by(value))))
                 .collect();
-            match settings.judge(&periods) {
+            match check.judge(&periods) {
                 Some(Standing::Alarming) => {}
                 Some(Standing::Fine | Standing::Unknown) => {
                     *last_asked = None;
@@ -252,17 +252,13 @@ impl Aws {
     }
 }
 
-/// An alarm as the metrics' engine judges it.
-fn settings(rule: &AlarmRule) -> AlarmSettings {
+/// What an alarm holds its metric against, as the metrics' engine judges it.
+fn check(rule: &AlarmRule) -> Check {
     let (account, region) = (AccountId::DEFAULT, Region::default());
-    AlarmSettings {
-        description: None,
-        actions_enabled: true,
-        actions: Default::default(),
-        metric: MetricKey::new(account, region, "demand", "backlog per instance", Vec::new()),
-        statistic: "Average".into(),
-        unit: None,
-        period: rule.period,
+    let metric = MetricKey::new(account, region, "demand", "backlog per instance", Vec::new());
+    let (statistic, unit, period) = ("Average".into(), None, rule.period);
+    Check {
+        source: Source::Metric(Measure { metric, statistic, unit, period }),
         periods: rule.evaluations,
         breaching: None,
         threshold: rule.threshold,
