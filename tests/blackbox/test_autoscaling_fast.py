@@ -76,6 +76,49 @@ def test_a_fast_group_goes_from_zero_to_many_and_back_and_nothing_is_done_twice(
     assert every
 
 
+def test_a_fast_group_finds_its_queue_by_its_target(make_scaled):
+    scaled = make_scaled("--scaling-mode", "fast").start()
+    scaled.template()
+    queue = scaled.client("sqs")
+    url = queue.create_queue(QueueName="work")["QueueUrl"]
+    scaled.make(most=4)
+
+    def measured(name, namespace, metric, of, value):
+        dimensions = [{"Name": of, "Value": value}]
+        named = {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}
+        return {"Id": name, "MetricStat": {"Metric": named, "Stat": "Sum"}, "ReturnData": False}
+
+    metrics = [
+        measured("m1", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "work"),
+        measured(
+            "m2", "AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", "workers"
+        ),
+        {"Id": "e1", "Expression": "m1 / m2"},
+    ]
+    queue.send_message(QueueUrl=url, MessageBody="first")
+    assert scaled.group()["DesiredCapacity"] == 0
+    target = {"TargetValue": 100, "CustomizedMetricSpecification": {"Metrics": metrics}}
+    told = scaled.groups.put_scaling_policy(
+        **NAME,
+        PolicyName="backlog",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration=target,
+    )
+    until(lambda: scaled.group()["DesiredCapacity"] > 0, "its queue is found")
+    watch = scaled.client("cloudwatch")
+    for alarm in told["Alarms"]:
+        watch.set_alarm_state(
+            AlarmName=alarm["AlarmName"],
+            StateValue="ALARM",
+            StateReason="to see",
+            StateReasonData="{}",
+        )
+        items = watch.describe_alarm_history(
+            AlarmName=alarm["AlarmName"], HistoryItemType="Action"
+        )["AlarmHistoryItems"]
+        assert "sized by the fast mind" in items[0]["HistorySummary"] + items[0]["HistoryData"]
+
+
 def test_an_instance_that_is_to_go_finishes_what_it_holds(make_scaled):
     scaled = fast(make_scaled)
     queue = scaled.client("sqs")

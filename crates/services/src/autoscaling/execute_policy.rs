@@ -105,6 +105,13 @@ impl AutoScaling {
             });
         }
         for (key, (indexes, invocations)) in groups {
+            if self.is_governed(&key) {
+                // It would undo a second later what they decide.
+                for index in indexes {
+                    outcomes[index] = Err(format!("{} is sized by the fast mind", key.name));
+                }
+                continue;
+            }
             let content = self.contents(&key);
             let is_content = |policy: &str| content.get(policy).copied().flatten();
             let done = self.groups.invoke(&key, &invocations, is_content, at).await;

@@ -15,7 +15,7 @@ use tidemill_scaling::group::{
 use tidemill_scaling::{Limits, Messages, Workers};
 
 use super::tuning::{Mode, Tuning};
-use super::{AutoScaling, drain};
+use super::{AutoScaling, drain, target_tracking};
 
 /// How often the mind is asked. What it is told is counted over as long.
 const STEP: Duration = Duration::from_secs(1);
@@ -93,14 +93,20 @@ impl AutoScaling {
         if tuning.mode.unwrap_or(self.mode) != Mode::Fast || rests {
             return None;
         }
-        let queue = self.queue_of(key, &tuning)?;
+        let queue = self.queue_of(key, &group, &tuning)?;
         Some((group, queue, tuning))
     }
 
-    /// The queue that a group works for.
-    fn queue_of(&self, key: &GroupKey, tuning: &Tuning) -> Option<QueueId> {
-        let named = tuning.queue.as_deref()?;
-        let queue: QueueKey = crate::sqs::named(named, key.account, &key.region)?;
+    /// Whether the fast mind sizes a group, so that alarms do not.
+    pub(super) fn is_governed(&self, key: &GroupKey) -> bool {
+        self.governed(key).is_some()
+    }
+
+    /// The queue that a group works for: as a tag says, or else the one that a target is about.
+    fn queue_of(&self, key: &GroupKey, group: &Group, tuning: &Tuning) -> Option<QueueId> {
+        let tracked = || target_tracking::queue_of(group);
+        let named = tuning.queue.clone().or_else(tracked)?;
+        let queue: QueueKey = crate::sqs::named(&named, key.account, &key.region)?;
         self.queues.find(&queue)
     }
 }

@@ -12,7 +12,7 @@ use tidemill_metric::{
     Source, Tags, Unit, Watched,
 };
 use tidemill_scaling::aws::{AlarmRule, Side};
-use tidemill_scaling::group::{GroupKey, Policy, Target, Way};
+use tidemill_scaling::group::{Group, GroupKey, Policy, Target, Way};
 use tidemill_wire::Fault;
 use tracing::warn;
 
@@ -23,6 +23,9 @@ use crate::cloudwatch;
 const LOW: f64 = 0.9;
 /// The period of metrics for which none is said.
 const MINUTE: Duration = Duration::from_mins(1);
+/// Where queues tell of themselves, and what says there which queue it is.
+const QUEUES: &str = "AWS/SQS";
+const QUEUE: &str = "QueueName";
 /// What the names of our alarms begin with.
 const PREFIX: &str = "TargetTracking-";
 
@@ -256,6 +259,36 @@ fn alarm(arn: &str, target: &Target, side: Side) -> Option<AlarmSettings> {
         actions: [Vec::new(), vec![arn.into()], Vec::new()],
         watched: Watched::Values(check),
     })
+}
+
+/// The queue that a group's targets are about, by its name: the first that one's metric is of.
+pub(super) fn queue_of(group: &Group) -> Option<String> {
+    let targets = group.policies().filter_map(|(_, policy)| match &policy.way {
+        Way::Tracking(target) if policy.enabled => Some(target),
+        _ => None,
+    });
+    let mut metrics =
+        targets.filter_map(|it| Source::from_bytes(&it.metric).ok()).flat_map(metrics);
+    let queue = |metric: MetricKey| {
+        let is_ours = &*metric.namespace == QUEUES;
+        let mut dimensions = metric.dimensions().iter().filter(|_| is_ours);
+        dimensions.find(|it| &*it.name == QUEUE).map(|it| it.value.to_string())
+    };
+    metrics.find_map(queue)
+}
+
+/// The metrics that values come from.
+fn metrics(source: Source) -> Vec<MetricKey> {
+    match source {
+        Source::Metric(measure) => vec![measure.metric],
+        Source::Queries(queries) => {
+            let metric = |query: Query| match query.gives {
+                Gives::Measure(measure) => Some(measure.metric),
+                Gives::Expression { .. } => None,
+            };
+            queries.into_iter().filter_map(metric).collect()
+        }
+    }
 }
 
 fn description(arn: &str) -> String {
