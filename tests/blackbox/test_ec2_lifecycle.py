@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import signal
 import subprocess
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -306,7 +305,7 @@ def test_the_log_is_followed_and_chosen_by_time(mill):
             if line.endswith(": two\n"):
                 break
     finally:
-        follower.send_signal(signal.SIGINT)
+        follower.terminate()
         follower.wait(timeout=30)
     assert ": one\n" in mill.logged(instance, "--since", "1h")
     assert mill.logged(instance, "--raw") == "one\ntwo\n"
