@@ -394,6 +394,32 @@ def test_an_action_of_a_policy_that_is_not_there_fails(clocked):
     assert json.loads(told["HistoryData"])["error"] == f"Policy {arn} not found"
 
 
+def test_an_alarm_has_no_policy_of_another_account_decide(clocked):
+    warmed(clocked, 0)
+    arn = clocked.groups.put_scaling_policy(
+        AutoScalingGroupName="workers", PolicyName="one-more",
+        AdjustmentType="ChangeInCapacity", ScalingAdjustment=1,
+    )["PolicyARN"]  # fmt: skip
+
+    def alarmed(client):
+        client.put_metric_alarm(
+            AlarmName="near", Namespace="n", MetricName="m", Statistic="Sum", Period=60,
+            EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[arn],
+        )  # fmt: skip
+        client.set_alarm_state(AlarmName="near", StateValue="ALARM", StateReason="of a test")
+        (told,) = client.describe_alarm_history(AlarmName="near", HistoryItemType="Action")[
+            "AlarmHistoryItems"
+        ]
+        return json.loads(told["HistoryData"]).get("error")
+
+    stranger = clocked.client("cloudwatch", key="111122223333")
+    assert alarmed(stranger) == f"Policy {arn} not found"
+    assert desired(clocked) == 0
+    assert alarmed(clocked.client("cloudwatch")) is None
+    assert desired(clocked) == 1
+
+
 def test_a_simple_policy_waits_for_its_cooldown(clocked):
     warmed(clocked, 1)
     clocked.groups.put_scaling_policy(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidemill_api::autoscaling::ExecutePolicyType;
 use tidemill_base::Timestamp;
-use tidemill_metric::Standing;
+use tidemill_metric::{AlarmKey, Standing};
 use tidemill_scaling::aws::{Side, Steps};
 use tidemill_scaling::group::{Group, GroupKey, Invocation, Policy, Way};
 use tidemill_wire::Fault;
@@ -18,8 +18,8 @@ use crate::context::Context;
 pub(crate) struct PolicyAction {
     /// The policy.
     pub(crate) arn: String,
-    /// The alarm's name.
-    pub(crate) alarm: String,
+    /// The alarm: it acts where it is itself, and nowhere else.
+    pub(crate) alarm: AlarmKey,
     /// Which side of its threshold is the bad one.
     pub(crate) side: Side,
     /// What it holds its metric against.
@@ -88,7 +88,11 @@ impl AutoScaling {
         let mut groups: BTreeMap<GroupKey, (Vec<usize>, Vec<Invocation>)> = BTreeMap::new();
         for (index, action) in actions.iter().enumerate() {
             let named = Named::read(&action.arn);
-            let there = |it: &Named| self.groups.look(|state| it.find(state).is_some());
+            let AlarmKey { account, region, name } = &action.alarm;
+            let there = |it: &Named| {
+                let is_near = (it.key.account, &it.key.region) == (*account, region);
+                is_near && self.groups.look(|state| it.find(state).is_some())
+            };
             let Some(named) = named.filter(there) else {
                 outcomes.push(Err(format!("Policy {} not found", action.arn)));
                 continue;
@@ -98,7 +102,7 @@ impl AutoScaling {
             indexes.push(index);
             invocations.push(Invocation {
                 policy: named.policy,
-                alarm: Some(action.alarm.clone()),
+                alarm: Some(name.to_string()),
                 side: action.side,
                 threshold: action.threshold,
                 value: action.value,

@@ -121,7 +121,7 @@ impl CloudWatch {
         let threshold = threshold.or_else(|| data["threshold"].as_f64()).unwrap_or_default();
         PolicyAction {
             arn: due.action.to_string(),
-            alarm: due.key.name.to_string(),
+            alarm: due.key.clone(),
             side: check.as_ref().map_or(Side::High, side),
             threshold,
             value,
@@ -155,7 +155,7 @@ impl CloudWatch {
             let value = points.last().map(|point| point.value);
             actions.extend(policies.into_iter().map(|arn| PolicyAction {
                 arn: arn.into(),
-                alarm: key.name.to_string(),
+                alarm: key.clone(),
                 side: side(&check),
                 threshold: check.threshold,
                 value,
