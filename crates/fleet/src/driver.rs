@@ -38,7 +38,10 @@ pub trait Driver: Send + Sync {
     fn remove(&self, id: InstanceId) -> io::Result<()>;
 
     /// Every instance of which there is something.
-    fn all(&self) -> Vec<InstanceId>;
+    ///
+    /// # Errors
+    /// If that cannot be told: there may be some.
+    fn all(&self) -> io::Result<Vec<InstanceId>>;
 
     /// What it printed after `cursor`, at most `most` lines, and where to go on.
     ///

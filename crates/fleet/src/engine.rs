@@ -20,7 +20,7 @@ pub use self::templates::{NewTemplate, NewVersion};
 use crate::driver::Driver;
 use crate::id::{InstanceId, TemplateId};
 use crate::instance::Instance;
-use crate::keeper::SOON;
+use crate::keeper::{SOON, blocking};
 use crate::owner::Owner;
 use crate::process::{Cursor, Line, Status, Wanted};
 use crate::recipe::Tags;
@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) changed: Notify,
     /// Whether all that runs is to end, and nothing to be started any more.
     pub(crate) closing: AtomicBool,
+    /// Held while instances are looked at, and started.
+    pub(crate) looking: Mutex<()>,
 }
 
 /// What an instance's programs are given, by instance.
@@ -83,10 +85,19 @@ impl Fleet {
     ) -> Result<Self, OpenError<Unreadable>> {
         let ledger = Ledger::open(journal, options, State::default())?;
         let (statuses, changed) = (Mutex::default(), Notify::new());
-        let closing = AtomicBool::new(false);
-        let inner =
-            Inner { ledger, clock, chance, driver, environment, most, statuses, changed, closing };
-        Ok(Self(Arc::new(inner)))
+        let (closing, looking) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self(Arc::new(Inner {
+            ledger,
+            clock,
+            chance,
+            driver,
+            environment,
+            most,
+            statuses,
+            changed,
+            closing,
+            looking,
+        })))
     }
 
     /// Keeps instances as they are to be; never returns.
@@ -232,12 +243,12 @@ impl Fleet {
             let inner = Arc::clone(&self.0);
             let left = move || {
                 let known = |id| inner.ledger.read(|state| state.instance(id).is_some());
-                inner.driver.all().into_iter().any(|id| !known(id))
+                // Where nobody can look, something may be left.
+                !inner.driver.all().is_ok_and(|all| all.into_iter().all(known))
             };
-            match tokio::task::spawn_blocking(left).await {
-                Ok(true) => self.0.changed.notify_one(),
-                // Who is asked for no longer runs.
-                Ok(false) | Err(_) => return,
+            match blocking(left).await {
+                Some(true) => self.0.changed.notify_one(),
+                Some(false) | None => return,
             }
             tokio::time::sleep(SOON).await;
         }

@@ -10,7 +10,7 @@ use crate::process::{Cursor, Line, Plan, Status, Wanted};
 
 /// Instances that are words. Cloning shares them.
 #[derive(Clone, Default)]
-pub(crate) struct FakeDriver(Arc<Mutex<Fakes>>);
+pub(crate) struct FakeDriver(Arc<Mutex<Fakes>>, Arc<Mutex<Option<Hook>>>);
 
 #[derive(Default)]
 struct Fakes {
@@ -19,7 +19,12 @@ struct Fakes {
     broken: Option<Broken>,
     /// How often instances have yet to be swept until nothing is left of them.
     left: BTreeMap<InstanceId, usize>,
+    /// How often nobody can tell yet which instances there are.
+    hidden: usize,
 }
+
+/// What happens while an instance is being started.
+type Hook = Box<dyn FnOnce() + Send>;
 
 type Broken = Box<dyn Fn() -> io::Error + Send>;
 
@@ -37,6 +42,16 @@ impl FakeDriver {
     /// Nothing can be started any more.
     pub(crate) fn break_down(&self, why: impl Fn() -> io::Error + Send + 'static) {
         self.fakes().broken = Some(Box::new(why));
+    }
+
+    /// While the next instance is being started, this happens.
+    pub(crate) fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
+        *self.1.lock().unwrap() = Some(Box::new(what));
+    }
+
+    /// So often, nobody can tell which instances there are.
+    pub(crate) fn hide(&self, times: usize) {
+        self.fakes().hidden = times;
     }
 
     /// What was started no more can be again.
@@ -69,6 +84,10 @@ impl FakeDriver {
 
 impl Driver for FakeDriver {
     fn start(&self, id: InstanceId, plan: &Plan) -> io::Result<()> {
+        let hook = self.1.lock().unwrap().take();
+        if let Some(hook) = hook {
+            hook();
+        }
         let mut fakes = self.fakes();
         if let Some(why) = &fakes.broken {
             return Err(why());
@@ -104,8 +123,13 @@ impl Driver for FakeDriver {
         Ok(())
     }
 
-    fn all(&self) -> Vec<InstanceId> {
-        self.fakes().instances.keys().copied().collect()
+    fn all(&self) -> io::Result<Vec<InstanceId>> {
+        let mut fakes = self.fakes();
+        if let Some(more) = fakes.hidden.checked_sub(1) {
+            fakes.hidden = more;
+            return Err(io::Error::other("nobody can look"));
+        }
+        Ok(fakes.instances.keys().copied().collect())
     }
 
     fn lines(

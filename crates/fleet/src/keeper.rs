@@ -79,6 +79,20 @@ struct Look {
 /// What is to be written down: of which instance, if it still is so, and what.
 type Change = (InstanceId, Known, Act);
 
+/// Does what blocks where it may; None if nobody waits for it any more, since all ends. A panic goes
+/// on here.
+pub(crate) async fn blocking<T: Send + 'static>(
+    what: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    match tokio::task::spawn_blocking(what).await {
+        Ok(done) => Some(done),
+        Err(failure) => match failure.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
+    }
+}
+
 impl Inner {
     /// Keeps instances; never returns.
     pub(crate) async fn keep(self: Arc<Self>) {
@@ -105,17 +119,11 @@ impl Inner {
             state.instances().map(look).collect()
         });
         let (inner, mut taken) = (Arc::clone(self), std::mem::take(memory));
-        let seen = tokio::task::spawn_blocking(move || {
+        let seen = blocking(move || {
             let changes = inner.look_at_all(&looks, &mut taken);
             (changes, taken)
         });
-        let (changes, back) = match seen.await {
-            Ok(seen) => seen,
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return false,
-            },
-        };
+        let Some((changes, back)) = seen.await else { return false };
         *memory = back;
         let mut passing =
             self.ledger.read(|state| state.instances().any(|instance| instance.phase.is_passing()));
@@ -128,6 +136,7 @@ impl Inner {
 
     /// Looks at instances and acts; gives what is to be written down.
     fn look_at_all(&self, looks: &[Look], memory: &mut Memory) -> Vec<Change> {
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statuses = HashMap::new();
         let mut changes = Vec::new();
         for Look { id, known } in looks {
@@ -229,7 +238,8 @@ impl Inner {
     /// Stops and removes what runs for instances that nobody knows: they were forgotten with all
     /// else.
     fn clear_strays(&self, known: &HashSet<InstanceId>, memory: &mut Memory) {
-        let all = self.driver.all();
+        // Where nobody can look, the next look finds them.
+        let Ok(all) = self.driver.all() else { return };
         memory.asked.retain(|id, _| all.contains(id));
         for id in all {
             // One that was launched meanwhile is known by now.
@@ -306,37 +316,50 @@ impl Inner {
             // None of them was asked before the first round.
             let asked = began.map(|began| now.saturating_sub(began));
             began.get_or_insert(now);
-            let left = tokio::task::spawn_blocking(move || {
-                let mut left = 0;
-                for id in inner.driver.all() {
-                    let sight = inner.driver.look(id);
-                    let is_hidden = asked.is_some_and(|asked| asked > BLIND);
-                    match sight {
-                        Sight::Gone(_) if inner.is_swept(id) => continue,
-                        Sight::Gone(_) | Sight::Unseen if is_hidden => {
-                            warn!(instance = %id, "nobody can tell that all of an instance ended");
-                            continue;
-                        }
-                        _ => {}
-                    }
-                    left += 1;
-                    let known = Known { asked, ..Known::closing() };
-                    if let Some(how) = stop(known, &sight)
-                        && let Err(error) = inner.driver.stop(id, how)
-                    {
-                        warn!(instance = %id, %error, "an instance was not told to stop");
-                    }
-                }
-                left
-            });
-            match left.await {
-                Ok(0) | Err(_) => return,
-                Ok(left) => {
+            match blocking(move || inner.stop_each(asked)).await {
+                Some(0) | None => return,
+                Some(left) => {
                     info!(left, "waiting for instances to stop");
                     tokio::time::sleep(SOON * 4).await;
                 }
             }
         }
+    }
+
+    /// Asks each that runs to stop, where they were first asked so long ago. Says how many are left
+    /// to be waited for.
+    fn stop_each(&self, asked: Option<Duration>) -> usize {
+        // What was being started when all was to end has been by now.
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_hidden = asked.is_some_and(|asked| asked > BLIND);
+        let all = match self.driver.all() {
+            Ok(all) => all,
+            Err(error) if is_hidden => {
+                warn!(%error, "nobody can tell whether all instances ended");
+                return 0;
+            }
+            Err(_) => return 1,
+        };
+        let mut left = 0;
+        for id in all {
+            let sight = self.driver.look(id);
+            match sight {
+                Sight::Gone(_) if self.is_swept(id) => continue,
+                Sight::Gone(_) | Sight::Unseen if is_hidden => {
+                    warn!(instance = %id, "nobody can tell that all of an instance ended");
+                    continue;
+                }
+                _ => {}
+            }
+            left += 1;
+            let known = Known { asked, ..Known::closing() };
+            if let Some(how) = stop(known, &sight)
+                && let Err(error) = self.driver.stop(id, how)
+            {
+                warn!(instance = %id, %error, "an instance was not told to stop");
+            }
+        }
+        left
     }
 
     /// How an instance was seen last.

@@ -109,7 +109,7 @@ async fn a_terminated_instance_is_forgotten_after_an_hour() {
     bench.clock.advance(Duration::from_mins(1));
     bench.settle().await;
     assert_eq!(bench.phase(id), None);
-    assert_eq!(bench.driver.all(), []);
+    assert_eq!(bench.driver.all().unwrap(), []);
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn an_instance_has_ended_when_nothing_is_left_of_what_its_shim_ran() {
     // Those that nobody knows any more are removed as late; the driver looks that it is so.
     bench.driver.orphan(ids[2], 3);
     bench.fleet.clear().await.unwrap();
-    while !bench.driver.all().is_empty() {
+    while !bench.driver.all().unwrap().is_empty() {
         bench.fleet.0.pass(&mut bench.memory).await;
     }
 }
@@ -177,7 +177,7 @@ async fn what_runs_and_nobody_knows_is_ended() {
     bench.settle().await;
     bench.settle().await;
     assert_eq!(bench.phase(ids[0]), None);
-    assert_eq!(bench.driver.all(), []);
+    assert_eq!(bench.driver.all().unwrap(), []);
 }
 
 #[tokio::test]
@@ -187,10 +187,42 @@ async fn what_is_forgotten_is_gone_once_it_was_waited_for() {
     bench.settle().await;
     let fleet = bench.fleet.clone();
     let keeper = tokio::spawn(async move { fleet.run().await });
+    // While nobody can look, something may be left.
+    bench.driver.hide(5);
     bench.fleet.clear().await.unwrap();
     bench.fleet.until_swept().await;
-    assert_eq!(bench.driver.all(), []);
+    assert_eq!(bench.driver.all().unwrap(), []);
     keeper.abort();
+}
+
+#[tokio::test]
+async fn what_is_being_started_when_all_is_to_end_ends_too() {
+    let mut bench = Bench::new();
+    let id = bench.launch(1).await[0];
+    let (over, ended) = std::sync::mpsc::channel::<()>();
+    let (fleet, runtime) = (bench.fleet.clone(), tokio::runtime::Handle::current());
+    bench.driver.meanwhile(move || {
+        runtime.spawn(async move {
+            fleet.stop_all().await;
+            drop(over);
+        });
+        // It waits for this one, however long it takes.
+        let early = ended.recv_timeout(Duration::from_millis(200));
+        assert_eq!(early, Err(std::sync::mpsc::RecvTimeoutError::Timeout));
+    });
+    bench.fleet.0.pass(&mut bench.memory).await;
+    bench.fleet.stop_all().await;
+    assert_eq!(bench.driver.runs(id), None);
+}
+
+#[tokio::test]
+async fn an_end_waits_while_nobody_can_tell_what_runs() {
+    let mut bench = Bench::new();
+    let id = bench.launch(1).await[0];
+    bench.settle().await;
+    bench.driver.hide(2);
+    bench.fleet.stop_all().await;
+    assert_eq!(bench.driver.runs(id), None);
 }
 
 #[tokio::test]

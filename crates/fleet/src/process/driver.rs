@@ -1,10 +1,8 @@
 //! The driver whose instances are processes: a folder and a shim each.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,9 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 
-use super::folder::Folder;
+use super::folder::{Folder, make_open};
 use super::logbook::{Cursor, Line, Logbook, Wanted};
-use super::plan::Plan;
+use super::plan::{MARK, Plan};
 use super::{tree, user};
 use crate::driver::{Driver, Sight, Stop};
 use crate::id::InstanceId;
@@ -52,7 +50,7 @@ impl ProcessDriver {
     /// If the folder is in use, or cannot be made.
     pub fn open(folder: &Path, user: Option<String>, allow_root: bool) -> Result<Self, BadPlace> {
         let disk = |error| BadPlace::Disk(folder.to_owned(), error);
-        DirBuilder::new().recursive(true).mode(0o711).create(folder).map_err(disk)?;
+        make_open(folder).map_err(disk)?;
         let folder = fs::canonicalize(folder).map_err(disk)?;
         let mut lock = File::options();
         let lock = lock.write(true).create(true).truncate(false).mode(0o600);
@@ -74,7 +72,9 @@ impl ProcessDriver {
         let user = user::find(name)?.ok_or_else(|| {
             io::Error::other(format!("there is no user {name}: name one with --instances-user"))
         })?;
-        match closed(&self.folder, user.uid, user.gid) {
+        let groups = user::groups()?.into_iter().filter(|group| group.has(&user.name));
+        let groups = groups.map(|group| group.gid).chain([user.gid]).collect::<Vec<_>>();
+        match closed(&self.folder, user.uid, &groups) {
             None => Ok(()),
             Some(closed) => Err(io::Error::other(format!(
                 "{name} cannot reach {}, since {} is closed to others: name another folder with \
@@ -113,6 +113,8 @@ impl Driver for ProcessDriver {
             .arg("shim")
             .arg(folder.path())
             .env_clear()
+            // Whoever looks for what is left finds it also before it holds its lock.
+            .env(MARK, &plan.mark)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -142,8 +144,8 @@ impl Driver for ProcessDriver {
     fn stop(&self, id: InstanceId, how: Stop) -> io::Result<()> {
         let folder = self.folder(id);
         match how {
-            Stop::Ask => folder.tell("stop").map(|_| ()),
-            Stop::Abrupt => folder.tell("kill").map(|_| ()),
+            Stop::Ask => folder.tell("stop"),
+            Stop::Abrupt => folder.tell("kill"),
             Stop::Forced => {
                 folder.kill_shim();
                 self.sweep(id).map(|_| ())
@@ -170,9 +172,9 @@ impl Driver for ProcessDriver {
         self.folder(id).remove()
     }
 
-    fn all(&self) -> Vec<InstanceId> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    fn all(&self) -> io::Result<Vec<InstanceId>> {
+        let entries = fs::read_dir(&self.folder)?.collect::<io::Result<Vec<_>>>()?;
+        Ok(entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
     }
 
     fn lines(
@@ -215,12 +217,12 @@ fn understood<T>(read: io::Result<Option<T>>) -> io::Result<Option<T>> {
     }
 }
 
-/// The folder on the way to `folder` that a user cannot pass through. What we made is opened to
-/// all who pass.
-fn closed(folder: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
+/// The folder on the way to `folder` that a user with these groups cannot pass through. What we
+/// made is opened to all who pass.
+fn closed(folder: &Path, uid: u32, groups: &[u32]) -> Option<PathBuf> {
     let passes = |path: &Path| {
         let Ok(found) = fs::metadata(path) else { return false };
-        let bit = match (found.uid() == uid, found.gid() == gid) {
+        let bit = match (found.uid() == uid, groups.contains(&found.gid())) {
             (true, _) => 0o100,
             (false, true) => 0o010,
             (false, false) => 0o001,
@@ -264,6 +266,29 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_in_a_folders_group_passes_as_its_group_may() {
+        let place = tempfile::tempdir().unwrap();
+        let closes = |mode, groups: &[u32]| {
+            fs::set_permissions(place.path(), fs::Permissions::from_mode(mode)).unwrap();
+            closed(place.path(), u32::MAX - 1, groups).as_deref() == Some(place.path())
+        };
+        let own = fs::metadata(place.path()).unwrap().gid();
+        assert!(closes(0o710, &[own + 1]) && !closes(0o711, &[own + 1]));
+        assert!(!closes(0o710, &[own + 1, own]) && closes(0o701, &[own + 1, own]));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_listed_is_not_an_empty_one() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("instances");
+        let driver = ProcessDriver::open(&folder, None, false).unwrap();
+        driver.folder(InstanceId::from_u64(7)).make().unwrap();
+        assert_eq!(driver.all().unwrap(), [InstanceId::from_u64(7)]);
+        fs::rename(&folder, place.path().join("elsewhere")).unwrap();
+        assert!(driver.all().is_err());
+    }
+
+    #[test]
     fn what_cannot_be_looked_at_counts_neither_as_gone_nor_as_running() {
         let place = tempfile::tempdir().unwrap();
         let driver = ProcessDriver::open(place.path(), None, false).unwrap();
@@ -295,7 +320,7 @@ mod tests {
         let plan = Plan { boot: 2, mark, ..Plan::default() };
         folder.put_plan(&plan).unwrap();
         let mut left = Command::new("sleep");
-        left.arg("1000").env(crate::process::plan::MARK, &plan.mark);
+        left.arg("1000").env(MARK, &plan.mark);
         let mut left = left.spawn().unwrap();
         folder.put_status(&Status { boot: 2, ended: true, ..Status::default() }).unwrap();
         assert!(!driver.sweep(id).unwrap());

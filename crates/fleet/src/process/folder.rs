@@ -44,11 +44,12 @@ impl Folder {
     /// # Errors
     /// If the disk refuses.
     pub fn make(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o711).create(&self.path)?;
-        for (name, mode) in [("log", 0o700), ("programs", 0o711), ("home", 0o700)] {
+        make_open(&self.path)?;
+        make_open(&self.path.join("programs"))?;
+        for name in ["log", "home"] {
             let path = self.path.join(name);
             if !path.exists() {
-                DirBuilder::new().mode(mode).create(path)?;
+                DirBuilder::new().mode(0o700).create(path)?;
             }
         }
         let control = self.path.join("control");
@@ -122,28 +123,31 @@ impl Folder {
     }
 
     /// Kills a shim that does not listen: its process, if that is still the one that has the lock.
-    pub(crate) fn kill_shim(&self) -> bool {
+    pub(crate) fn kill_shim(&self) {
         let text = fs::read_to_string(self.path.join("LOCK")).unwrap_or_default();
         let mut words = text.split_whitespace();
         let pid = words.next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
         let started = words.next().and_then(|started| started.parse().ok());
         let process = pid.and_then(Process::look);
         let process = process.filter(|process| Some(process.started) == started);
-        matches!(self.is_locked(), Ok(true))
-            && process.is_some_and(|process| process.signal(Signal::KILL))
+        if let Some(process) = process
+            && matches!(self.is_locked(), Ok(true))
+        {
+            process.signal(Signal::KILL);
+        }
     }
 
-    /// Tells the shim something; false if none listens.
-    pub(crate) fn tell(&self, word: &str) -> io::Result<bool> {
+    /// Tells the shim something, if one listens.
+    pub(crate) fn tell(&self, word: &str) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::open(self.control(), flags, Mode::empty()) {
             Ok(pipe) => match File::from(pipe).write_all(format!("{word}\n").as_bytes()) {
                 // It has been told so often, and not listened, that no more of it goes in.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-                told => told.map(|()| true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                told => told,
             },
             // Nobody reads at the other end.
-            Err(rustix::io::Errno::NXIO | rustix::io::Errno::NOENT) => Ok(false),
+            Err(rustix::io::Errno::NXIO | rustix::io::Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -217,4 +221,20 @@ impl Folder {
         let wrong = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"));
         read(&bytes).map(Some).map_err(wrong)
     }
+}
+
+/// Makes a folder that others may pass through and not list, and those that it lies in. One that is
+/// there already stays as it is.
+pub(super) fn make_open(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    for path in missing.into_iter().rev().filter(|path| *path != Path::new("")) {
+        match DirBuilder::new().mode(0o711).create(path) {
+            // Somebody was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => continue,
+            made => made?,
+        }
+        // Whatever mask we were started with.
+        fs::set_permissions(path, Permissions::from_mode(0o711))?;
+    }
+    Ok(())
 }

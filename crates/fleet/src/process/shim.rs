@@ -79,6 +79,11 @@ async fn serve(folder: &Folder) -> Result<(), ShimError> {
     let failed = |what| move |error: io::Error| ShimError::System(what, error);
     let lock = lock(folder).await?;
     let plan = folder.plan().map_err(failed("the plan"))?.ok_or(ShimError::NoPlan)?;
+    // Two may have been made for one start, and the other may have done it all meanwhile.
+    let is_over = |status: Status| status.boot == plan.boot && status.ended;
+    if folder.status().ok().flatten().is_some_and(is_over) {
+        return Ok(());
+    }
     let subreaper = set_child_subreaper(Some(getpid()));
     subreaper.map_err(|error| ShimError::System("becoming a subreaper", error.into()))?;
     let clock = Clock::system();

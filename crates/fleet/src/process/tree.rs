@@ -12,6 +12,9 @@ use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_se
 use crate::driver::is_shortage;
 use crate::unit::Signal;
 
+/// How often the children of a root are asked for, at most, for those who came to it meanwhile.
+const ROUNDS: usize = 4;
+
 /// A process, as it was when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Process {
@@ -19,7 +22,8 @@ pub(super) struct Process {
     pub(super) parent: i32,
     /// When it started, in ticks since the machine did.
     pub(super) started: u64,
-    /// Whether it has ended, and waits to be asked how.
+    /// Whether it has ended, and waits to be asked how. One whose first thread alone has ended lives
+    /// on in the others.
     pub(super) is_zombie: bool,
     /// What its program is called.
     pub(super) name: String,
@@ -42,9 +46,10 @@ impl Process {
         let (_, rest) = stat.split_once('(')?;
         let (name, rest) = rest.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split(' ').collect();
+        let threads: u32 = fields.get(17)?.parse().ok()?;
         Some(Self {
             pid,
-            is_zombie: matches!(*fields.first()?, "Z" | "X"),
+            is_zombie: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
             parent: fields.get(1)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
             name: name.to_owned(),
@@ -84,11 +89,7 @@ impl Process {
     }
 
     /// Whether its environment holds this variable with this value.
-    pub(super) fn is_marked(&self, mark: &str) -> bool {
-        self.finds_mark(mark).unwrap_or(false)
-    }
-
-    fn finds_mark(&self, mark: &str) -> io::Result<bool> {
+    pub(super) fn is_marked(&self, mark: &str) -> io::Result<bool> {
         let environment = fs::read(format!("/proc/{}/environ", self.pid.as_raw_nonzero()));
         let environment = of_process(environment)?.unwrap_or_default();
         Ok(environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()))
@@ -103,51 +104,61 @@ fn of_process<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// All that came of `root`, without itself, the nearest first. Zombies are left out, but not what
-/// came of them.
-pub(super) fn descendants(root: Pid) -> Vec<Process> {
+/// All that came of `root`, a subreaper, without itself, the nearest first. Zombies are left out,
+/// but not what came of them. An error if the system is too short of something to tell.
+///
+/// That nobody is found says little: processes come and go while they are looked at. Whether there
+/// is nobody, the system says who waits for a child.
+pub(super) fn descendants(root: Pid) -> io::Result<Vec<Process>> {
     let mut found: Vec<Process> = Vec::new();
-    let mut todo = vec![root];
-    while let Some(parent) = todo.pop() {
-        for pid in children(parent) {
-            let known = |process: &Process| process.pid == pid;
-            // A number that was given to a stranger since has another parent. One whose parent has
-            // ended meanwhile is found by whom it came to, at the next look.
-            if let Some(process) = Process::look(pid)
-                && process.parent == parent.as_raw_nonzero().get()
-                && !found.iter().any(known)
-            {
-                todo.push(pid);
-                found.push(process);
+    for _ in 0..ROUNDS {
+        let before = found.len();
+        let mut todo = vec![root];
+        while let Some(parent) = todo.pop() {
+            for pid in children(parent)? {
+                // A number that was given to a stranger since has another parent.
+                if !found.iter().any(|known| known.pid == pid)
+                    && let Some(process) = Process::find(pid)?
+                    && process.parent == parent.as_raw_nonzero().get()
+                {
+                    todo.push(pid);
+                    found.push(process);
+                }
             }
+        }
+        // One whose parent ended meanwhile has come to the root by now.
+        if found.len() == before {
+            break;
         }
     }
     found.retain(|process| !process.is_zombie);
-    found
+    Ok(found)
 }
 
 /// The children of a process, by each of its threads.
-fn children(parent: Pid) -> Vec<Pid> {
+fn children(parent: Pid) -> io::Result<Vec<Pid>> {
     let tasks = format!("/proc/{}/task", parent.as_raw_nonzero());
-    let Ok(tasks) = fs::read_dir(tasks) else { return Vec::new() };
+    let Some(tasks) = of_process(fs::read_dir(tasks))? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for task in tasks.flatten() {
+    for task in tasks {
+        let Some(task) = of_process(task)? else { continue };
         match fs::read_to_string(task.path().join("children")) {
-            Ok(list) => found.extend(list.split_ascii_whitespace().filter_map(pid)),
             // A kernel that does not list them: every process says who its parent is.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && task.path().exists() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && task.path().exists() => {
                 return by_parent(parent);
             }
-            Err(_) => {}
+            list => {
+                let list = of_process(list)?.unwrap_or_default();
+                found.extend(list.split_ascii_whitespace().filter_map(pid));
+            }
         }
     }
-    found
+    Ok(found)
 }
 
-fn by_parent(parent: Pid) -> Vec<Pid> {
+fn by_parent(parent: Pid) -> io::Result<Vec<Pid>> {
     let parent = parent.as_raw_nonzero().get();
-    let all = all().unwrap_or_default().into_iter();
-    all.filter(|process| process.parent == parent).map(|one| one.pid).collect()
+    Ok(all()?.into_iter().filter(|process| process.parent == parent).map(|one| one.pid).collect())
 }
 
 /// Every process of the machine that carries `mark` in its environment: what an earlier shim left
@@ -157,7 +168,7 @@ pub(super) fn marked(mark: &str) -> io::Result<Vec<Process>> {
     let mut found = all()?;
     found.retain(|one| one.pid != own && !one.is_zombie);
     // It was looked at before, so that no number stands for a stranger by now.
-    let marked = |one: Process| one.finds_mark(mark).map(|marked| marked.then_some(one));
+    let marked = |one: Process| one.is_marked(mark).map(|marked| marked.then_some(one));
     found.into_iter().filter_map(|one| marked(one).transpose()).collect()
 }
 
@@ -169,4 +180,42 @@ fn all() -> io::Result<Vec<Process>> {
 
 fn pid(text: &str) -> Option<Pid> {
     text.parse().ok().and_then(Pid::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(stat: &str) -> Process {
+        Process::parse(Pid::from_raw(7).unwrap(), stat).unwrap()
+    }
+
+    #[test]
+    fn a_process_has_ended_once_all_of_its_threads_have() {
+        let stat = |state, threads| {
+            format!("7 (a) b) c) {state} 3 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 4567 0 0")
+        };
+        let runs = parse(&stat("S", 1));
+        assert_eq!((&*runs.name, runs.parent, runs.started), ("a) b) c", 3, 4567));
+        assert!(!runs.is_zombie && parse(&stat("Z", 1)).is_zombie);
+        assert!(!parse(&stat("Z", 2)).is_zombie);
+    }
+
+    #[test]
+    fn what_came_of_a_process_is_found_with_what_came_of_that() {
+        let mut first = std::process::Command::new("/bin/sh");
+        first.args(["-c", "sleep 1000 & echo; wait"]).stdout(std::process::Stdio::piped());
+        let mut first = first.spawn().unwrap();
+        // The shell has made the other by the time it says so.
+        io::Read::read_exact(first.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let found = descendants(rustix::process::getpid()).unwrap();
+        let shell = found.iter().position(|one| one.pid == Pid::from_child(&first)).unwrap();
+        let parent = found[shell].pid.as_raw_nonzero().get();
+        let other = found.iter().position(|one| one.parent == parent).unwrap();
+        assert!(shell < other);
+        for process in [&found[other], &found[shell]] {
+            assert!(process.signal(Signal::KILL));
+        }
+        first.wait().unwrap();
+    }
 }

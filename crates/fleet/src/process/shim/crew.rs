@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, wait};
 use tidemill_base::{Chance, Clock};
 use tokio::task::JoinHandle;
@@ -62,8 +64,9 @@ struct Member {
     name: String,
     supervisor: Supervisor,
     identity: Option<Identity>,
-    /// The process that runs one of its commands.
-    first: Option<Process>,
+    /// The process that runs one of its commands. It is our child, and was not asked yet how it
+    /// ended: nobody else has its number.
+    first: Option<Pid>,
     /// Marks all processes of this run of it.
     invocation: String,
 }
@@ -168,7 +171,7 @@ impl Crew {
     }
 
     /// A script as a service: it runs once, and whom it leaves behind stays.
-    fn script(&self, script: &Script) -> std::io::Result<Service> {
+    fn script(&self, script: &Script) -> io::Result<Service> {
         let mut service = Service::new(ServiceKind::Oneshot, Vec::new());
         let identity = launch::identity(&service, &self.plan).ok();
         let owner = identity.and_then(|one| one.groups.map(|groups| (one.user.uid, groups[0])));
@@ -241,7 +244,7 @@ impl Crew {
 
     /// Brings all up to date, and says how long nothing will have to be done by itself.
     pub(super) fn settle(&mut self) -> Duration {
-        self.reap();
+        let is_alone = self.reap();
         let up = self.up();
         for index in 0..self.members.len() {
             let due = self.members[index].supervisor.deadline().is_some_and(|due| due <= up);
@@ -250,14 +253,9 @@ impl Crew {
                 self.carry_out(index, todo);
             }
             if self.members[index].supervisor.is_killing() {
-                for process in self.processes_of(index) {
-                    process.signal(Signal::KILL);
-                }
+                self.signal_all(index, Signal::KILL);
             }
-            if self.members[index].supervisor.is_clearing()
-                && self.members[index].first.is_none()
-                && self.processes_of(index).is_empty()
-            {
+            if self.members[index].supervisor.is_clearing() && self.is_clear(index, is_alone) {
                 let todo = self.members[index].supervisor.swept(up);
                 self.carry_out(index, todo);
             }
@@ -278,13 +276,34 @@ impl Crew {
         deadlines.chain(timers).min().unwrap_or(most).min(most)
     }
 
-    /// Asks how children ended.
-    fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            let is_first = |member: &Member| member.first.as_ref().is_some_and(|it| it.pid == pid);
-            let Some(index) = self.members.iter().position(is_first) else { continue };
-            self.members[index].first = None;
-            self.ended(index, how(status));
+    /// Asks how children ended. Says whether there are none any more: then nothing is left of all
+    /// that the instance ran, since whoever loses its parent becomes our child.
+    fn reap(&mut self) -> bool {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    let is_first = |member: &Member| member.first == Some(pid);
+                    let Some(index) = self.members.iter().position(is_first) else { continue };
+                    self.members[index].first = None;
+                    self.ended(index, how(status));
+                }
+                Ok(None) => return false,
+                Err(error) => return error == Errno::CHILD,
+            }
+        }
+    }
+
+    /// Whether nothing is left of a service.
+    fn is_clear(&self, index: usize, is_alone: bool) -> bool {
+        let is_only = self.members.len() == 1;
+        let seems_clear = || self.processes_of(index).is_ok_and(|left| left.is_empty());
+        self.members[index].first.is_none() && (is_alone || !is_only && seems_clear())
+    }
+
+    /// Signals all processes of a service. Those that cannot be seen just now are not.
+    fn signal_all(&self, index: usize, signal: Signal) {
+        for process in self.processes_of(index).unwrap_or_default() {
+            process.signal(signal);
         }
     }
 
@@ -328,7 +347,9 @@ impl Crew {
             return;
         }
         self.looked = up;
-        let (used, found) = watch::look(getpid(), self.plan.memory, self.plan.processes);
+        let looked = watch::look(getpid(), self.plan.memory, self.plan.processes);
+        // What cannot be seen now is looked at the next time.
+        let Ok((used, found)) = looked else { return };
         self.used = used;
         let mib = |bytes: u64| bytes >> 20;
         match found {
@@ -357,9 +378,10 @@ impl Crew {
     fn finish(&mut self, up: Duration) {
         if self.stopping == Stopping::Services
             && self.members.iter().all(|member| member.supervisor.is_down())
+            && let Ok(others) = tree::descendants(getpid())
         {
             self.stopping = Stopping::Others(up + GRACE);
-            for process in tree::descendants(getpid()) {
+            for process in others {
                 process.signal(Signal::TERM);
                 process.signal(Signal::CONT);
             }
@@ -368,11 +390,10 @@ impl Crew {
             self.stopping = Stopping::Killing;
         }
         if matches!(self.stopping, Stopping::Others(_) | Stopping::Killing) {
-            let left = tree::descendants(getpid());
-            if left.is_empty() {
+            if self.reap() {
                 self.stopping = Stopping::Done;
             } else if self.stopping == Stopping::Killing {
-                for process in left {
+                for process in tree::descendants(getpid()).unwrap_or_default() {
                     process.signal(Signal::KILL);
                 }
             }
@@ -385,15 +406,11 @@ impl Crew {
                 Do::Run(command) => self.run(index, &command),
                 Do::Say(what) => self.pen.say(&self.members[index].name, &what),
                 Do::Signal(signal, Whom::First) => {
-                    if let Some(first) = &self.members[index].first {
+                    if let Some(first) = self.members[index].first.and_then(Process::look) {
                         first.signal(signal);
                     }
                 }
-                Do::Signal(signal, Whom::All) => {
-                    for process in self.processes_of(index) {
-                        process.signal(signal);
-                    }
-                }
+                Do::Signal(signal, Whom::All) => self.signal_all(index, signal),
                 Do::Ended => {
                     let up = self.up();
                     let name = &self.members[index].name;
@@ -422,8 +439,7 @@ impl Crew {
         });
         match launched {
             Ok(child) => {
-                let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-                member.first = pid.and_then(Process::look);
+                member.first = Some(Pid::from_child(&child));
                 let name = member.name.clone();
                 let out = child.stdout.map(OwnedFd::from).map(|pipe| (pipe, Stream::Out));
                 let err = child.stderr.map(OwnedFd::from).map(|pipe| (pipe, Stream::Err));
@@ -442,11 +458,11 @@ impl Crew {
     }
 
     /// The processes of a service: those that carry its mark, and what came of them. Where it is
-    /// the only one, all that the instance has are its own.
-    fn processes_of(&self, index: usize) -> Vec<Process> {
-        let all = tree::descendants(getpid());
+    /// the only one, all that the instance has are its own. An error if they cannot be seen.
+    fn processes_of(&self, index: usize) -> io::Result<Vec<Process>> {
+        let all = tree::descendants(getpid())?;
         if self.members.len() == 1 {
-            return all;
+            return Ok(all);
         }
         let member = &self.members[index];
         let mark = format!("{INVOCATION}={}", member.invocation);
@@ -454,13 +470,13 @@ impl Crew {
         // Parents come before what came of them.
         let mut found = Vec::new();
         for process in all {
-            let first = member.first.as_ref().is_some_and(|first| first.pid == process.pid);
-            if first || own.contains(&process.parent) || process.is_marked(&mark) {
+            let first = member.first == Some(process.pid);
+            if first || own.contains(&process.parent) || process.is_marked(&mark)? {
                 own.insert(process.pid.as_raw_nonzero().get());
                 found.push(process);
             }
         }
-        found
+        Ok(found)
     }
 
     /// Writes the status, if it is another than before.
@@ -506,7 +522,7 @@ impl Member {
             View::Inactive => "inactive",
             View::Failed => "failed",
         };
-        let pid = self.first.as_ref().map(|first| first.pid.as_raw_nonzero().get().unsigned_abs());
+        let pid = self.first.map(|first| first.as_raw_nonzero().get().unsigned_abs());
         let ended = self.supervisor.outcome().ended.map(|ended| ended.to_string());
         let (name, restarts) = (self.name.clone(), self.supervisor.restarts());
         UnitStatus { name, state: state.to_owned(), pid, restarts, ended }

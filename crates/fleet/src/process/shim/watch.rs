@@ -1,6 +1,8 @@
 //! What an instance uses, looked at each second: more memory or more processes than its type has
 //! are not held back, but somebody pays for them.
 
+use std::io;
+
 use rustix::process::Pid;
 
 use crate::process::tree::{self, Process};
@@ -24,9 +26,9 @@ pub(super) enum Found {
     Processes(usize),
 }
 
-/// Looks at all that came of `root`, and kills what is too much.
-pub(super) fn look(root: Pid, memory: u64, processes: u32) -> (Use, Found) {
-    let all = tree::descendants(root);
+/// Looks at all that came of `root`, and kills what is too much. An error if it cannot look.
+pub(super) fn look(root: Pid, memory: u64, processes: u32) -> io::Result<(Use, Found)> {
+    let all = tree::descendants(root)?;
     let used = Use {
         processes: u32::try_from(all.len()).unwrap_or(u32::MAX),
         memory: all.iter().map(|process| process.memory(false)).sum(),
@@ -36,24 +38,25 @@ pub(super) fn look(root: Pid, memory: u64, processes: u32) -> (Use, Found) {
         for process in &all {
             process.signal(Signal::STOP);
         }
-        for process in tree::descendants(root) {
+        let count = all.len();
+        for process in tree::descendants(root).unwrap_or(all) {
             process.signal(Signal::KILL);
         }
-        return (used, Found::Processes(all.len()));
+        return Ok((used, Found::Processes(count)));
     }
     if used.memory <= memory {
-        return (used, Found::Well);
+        return Ok((used, Found::Well));
     }
     // What several share was counted for each of them: now it is looked at closely.
     let shares: Vec<u64> = all.iter().map(|process| process.memory(true)).collect();
     let held: u64 = shares.iter().sum();
     let used = Use { memory: held, ..used };
     let most = shares.iter().zip(all).max_by_key(|(share, _)| **share);
-    match most {
+    Ok(match most {
         Some((_, process)) if held > memory => {
             process.signal(Signal::KILL);
             (used, Found::Memory(held, process))
         }
         _ => (used, Found::Well),
-    }
+    })
 }
