@@ -1,6 +1,8 @@
 """Programs that misbehave: they are contained and told of, and nobody else is harmed."""
 
+import fcntl
 import os
+import pathlib
 import resource
 import signal
 import subprocess
@@ -12,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fleet import mill, unit  # noqa: F401 (mill is a fixture)
-from server import until
+from server import BINARY, until
 
 
 @pytest.fixture
@@ -131,6 +133,81 @@ def test_an_instance_whose_shim_is_killed_while_it_ends_leaves_no_process_behind
         os.kill(mill.shim(instance), signal.SIGKILL)
         mill.until_state(instance, state)
         assert mill.processes(instance) == []
+
+
+def shims(mill, instance):
+    """Every shim of an instance, also one that has not begun."""
+    wanted = [b"tidemill", b"shim", str(mill.place / instance).encode()]
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cmdline").read_bytes().split(b"\0")[:3] == wanted:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("end", ["terminated", "with the service"])
+def test_a_shim_that_has_yet_to_begin_ends_with_its_instance(mill, bystander, end):
+    mill.flags.append("--stop-instances")
+    mill.start()
+    instance = mill.run("#!/bin/sh\necho ready\nexec sleep 1000\n")
+    mill.until_log(instance, "ready")
+    mill.ec2.stop_instances(InstanceIds=[instance])
+    mill.until_state(instance, "stopped")
+    with open(mill.place / instance / "LOCK") as lock:
+        # No shim can take it meanwhile; to the service it looks as if none had.
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        mill.ec2.start_instances(InstanceIds=[instance])
+        until(lambda: shims(mill, instance), "its shim was made")
+        if end == "terminated":
+            mill.ec2.terminate_instances(InstanceIds=[instance])
+            mill.until_state(instance, "terminated")
+        else:
+            assert mill.stop() == 0
+        assert shims(mill, instance) == []
+    if end == "terminated":
+        assert mill.logged(instance).count("ready") == 1
+    else:
+        mill.start()
+        until(lambda: mill.logged(instance).count("ready") == 2, "it starts with the service")
+
+
+def test_of_two_shims_for_one_start_the_second_does_nothing(mill):
+    mill.start()
+    instance = mill.run("#!/bin/sh\necho ready\n")
+    mill.until_log(instance, "ready")
+    mill.ec2.stop_instances(InstanceIds=[instance])
+    mill.until_state(instance, "stopped")
+    command = [str(BINARY), "shim", str(mill.place / instance)]
+    assert subprocess.run(command, timeout=30).returncode == 0
+    assert mill.logged(instance).count("ready") == 1
+
+
+def test_who_never_stays_one_process_for_long_is_ended_before_its_instance_is(mill, bystander):
+    mill.start()
+    # Each process makes the next and ends: whoever looks finds another, or none. They end by
+    # themselves after a while.
+    hop = "[ $1 -gt 20000 ] || { hop $(($1+1)) & }"
+    script = f"#!/bin/sh\ntrap '' TERM\nhop() {{ {hop}; }}\necho ready\nhop 0\n"
+    instance = mill.run(script)
+    mill.until_log(instance, "it ended with exit code 0")
+    mill.ec2.terminate_instances(InstanceIds=[instance], SkipOsShutdown=True)
+    mill.until_state(instance, "terminated")
+    assert mill.processes(instance) == []
+
+
+def test_instances_run_whatever_mask_their_service_was_started_with(mill):
+    before = os.umask(0o077)
+    try:
+        mill.flags[mill.flags.index(str(mill.place))] = str(mill.place / "deep" / "instances")
+        mill.start()
+    finally:
+        os.umask(before)
+    mill.place = mill.place / "deep" / "instances"
+    instance = mill.run("#!/bin/sh\ntouch mine && echo wrote\n")
+    mill.until_log(instance, ": wrote\n")
 
 
 def test_an_instance_whose_shim_does_not_listen_is_ended_all_the_same(mill, bystander):
