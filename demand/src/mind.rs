@@ -257,16 +257,10 @@ fn check(rule: &AlarmRule) -> Check {
     let (account, region) = (AccountId::DEFAULT, Region::default());
     let metric = MetricKey::new(account, region, "demand", "backlog per instance", Vec::new());
     let (statistic, unit, period) = ("Average".into(), None, rule.period);
-    Check {
-        source: Source::Metric(Measure { metric, statistic, unit, period }),
-        periods: rule.evaluations,
-        breaching: None,
-        threshold: rule.threshold,
-        comparison: match rule.side {
-            Side::High => Comparison::Above,
-            Side::Low => Comparison::Below,
-        },
-        missing: None,
-        few_values_count: None,
-    }
+    let comparison = match rule.side {
+        Side::High => Comparison::Above,
+        Side::Low => Comparison::Below,
+    };
+    let source = Source::Metric(Measure { metric, statistic, unit, period });
+    Check::new(source, rule.evaluations, comparison, rule.threshold)
 }

@@ -85,8 +85,8 @@ pub type Tags = BTreeMap<Box<str>, Box<str>>;
 /// An action that is to be taken, until it is said what became of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
-    /// Its place among all that happens: the same for as long as it is due, so that whoever takes
-    /// the action can tell when he took it before.
+    /// Its place among all that happens: the same for as long as it is due. By it is said what
+    /// became of the action.
     pub number: u64,
     /// Whose action. The alarm may be gone by now.
     pub key: AlarmKey,

@@ -6,7 +6,7 @@ use crate::alarm::Standing;
 use crate::key::MetricKey;
 use crate::unit::Unit;
 
-/// The period of an expression that speaks of no metric, if it names none.
+/// The period of what is looked at together, if nothing of it says one.
 const DEFAULT_PERIOD: Duration = Duration::from_mins(1);
 
 /// How values are compared with the threshold to be breaching.
@@ -119,14 +119,28 @@ impl Query {
     }
 }
 
+/// The period of what is looked at together, of which some says how long: those agree on one. A
+/// minute where nothing is said; `None` where they do not agree.
+pub fn one_period(said: impl IntoIterator<Item = Duration>) -> Option<Duration> {
+    let mut said = said.into_iter();
+    let period = said.next().unwrap_or(DEFAULT_PERIOD);
+    said.all(|other| other == period).then_some(period)
+}
+
 impl Check {
+    /// One that looks at so many values, all of which must be breaching; nothing else is said.
+    pub fn new(source: Source, periods: u32, comparison: Comparison, threshold: f64) -> Self {
+        let (breaching, missing, few_values_count) = (None, None, None);
+        Self { source, periods, breaching, threshold, comparison, missing, few_values_count }
+    }
+
     /// How long each value is gathered.
     pub fn period(&self) -> Duration {
         match &self.source {
             Source::Metric(measure) => measure.period,
+            // Whoever has them watched looks that they agree.
             Source::Queries(queries) => {
-                let periods = queries.iter().filter_map(Query::period);
-                periods.max().unwrap_or(DEFAULT_PERIOD)
+                one_period(queries.iter().filter_map(Query::period)).unwrap_or(DEFAULT_PERIOD)
             }
         }
     }
@@ -195,20 +209,14 @@ mod tests {
 
     fn check(needed: u32, missing: Missing) -> Check {
         let (account, region) = (AccountId::DEFAULT, Region::default());
-        Check {
-            source: Source::Metric(Measure {
-                metric: MetricKey::new(account, region, "n", "m", Vec::new()),
-                statistic: "Sum".into(),
-                unit: None,
-                period: Duration::from_mins(1),
-            }),
-            periods: 3,
-            breaching: Some(needed),
-            threshold: 1.0,
-            comparison: Comparison::Above,
-            missing: Some(missing),
-            few_values_count: None,
-        }
+        let source = Source::Metric(Measure {
+            metric: MetricKey::new(account, region, "n", "m", Vec::new()),
+            statistic: "Sum".into(),
+            unit: None,
+            period: Duration::from_mins(1),
+        });
+        let check = Check::new(source, 3, Comparison::Above, 1.0);
+        Check { breaching: Some(needed), missing: Some(missing), ..check }
     }
 
     const ALL: [Missing; 4] =
@@ -238,27 +246,37 @@ mod tests {
     }
 
     #[test]
-    fn three_of_three_stand_as_in_the_documented_table() {
-        row(3, "0-X-X", "OOOO");
-        row(3, "0----", "OOOO");
-        row(3, "-----", "I.AO");
-        row(3, "0XX-X", "AAAA");
-        row(3, "--X--", "A.AO");
+    fn alarms_stand_as_in_the_documented_tables() {
+        for (needed, data, expected) in [
+            (3, "0-X-X", "OOOO"),
+            (3, "0----", "OOOO"),
+            (3, "-----", "I.AO"),
+            (3, "0XX-X", "AAAA"),
+            (3, "--X--", "A.AO"),
+            (2, "0-X-X", "AAAA"),
+            (2, "00X0X", "AAAA"),
+            (2, "0-X--", "OOAO"),
+            (2, "----0", "OOAO"),
+            (2, "---X-", "A.AO"),
+            // What has just begun to breach does not alarm before its time.
+            (3, "----X", "..AO"),
+            (3, "---X-", "..AO"),
+        ] {
+            row(needed, data, expected);
+        }
     }
 
     #[test]
-    fn two_of_three_stand_as_in_the_documented_table() {
-        row(2, "0-X-X", "AAAA");
-        row(2, "00X0X", "AAAA");
-        row(2, "0-X--", "OOAO");
-        row(2, "----0", "OOAO");
-        row(2, "---X-", "A.AO");
-    }
-
-    #[test]
-    fn what_has_just_begun_to_breach_does_not_alarm_before_its_time() {
-        row(3, "----X", "..AO");
-        row(3, "---X-", "..AO");
+    fn what_is_looked_at_together_agrees_on_a_period() {
+        let [ten, minute] = [10, 60].map(Duration::from_secs);
+        for (said, agreed) in [
+            (&[][..], Some(minute)),
+            (&[ten], Some(ten)),
+            (&[ten, ten], Some(ten)),
+            (&[ten, minute], None),
+        ] {
+            assert_eq!(one_period(said.iter().copied()), agreed, "{said:?}");
+        }
     }
 
     #[test]

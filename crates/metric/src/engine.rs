@@ -176,6 +176,24 @@ impl Metrics {
         Ok(self.change(vec![Change::Put(key, Box::new(settings), tags)], now).await?)
     }
 
+    /// The same with an alarm of which it is known how it stands: there is no moment, and no
+    /// crash, in which it is there and stands otherwise.
+    ///
+    /// # Errors
+    /// If there is no memory for more, or the journal accepts nothing more.
+    pub async fn put_judged_alarm(
+        &self,
+        key: AlarmKey,
+        settings: AlarmSettings,
+        tags: Tags,
+        reason: Reason,
+    ) -> Result<(), Error> {
+        self.may_have_more_alarms()?;
+        let now = self.now();
+        let put = Change::Put(key.clone(), Box::new(settings), tags);
+        Ok(self.change(vec![put, Change::Judged(key, reason)], now).await?)
+    }
+
     /// Tags an alarm. A tag of the same key is replaced.
     ///
     /// # Errors
@@ -245,15 +263,14 @@ impl Metrics {
         self.change(outcomes.into_iter().map(change).collect(), now).await
     }
 
+    /// Writes down what was done about alarms: all of it, or nothing.
     async fn change(&self, changes: Vec<Change>, now: Timestamp) -> Result<(), Poisoned> {
-        let end = {
-            let mut shown = self.0.shown();
-            let mut end = shown.at;
-            for change in changes {
-                end = self.0.append(&mut shown, Event::Alarm { now, change })?;
-            }
-            end
-        };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let event = |change| Event::Alarm { now, change };
+        let events = changes.into_iter().map(event).collect();
+        let end = self.0.append_all(&mut self.0.shown(), events)?;
         self.0.journal.durable_at(end).await
     }
 
@@ -361,12 +378,20 @@ impl Inner {
         shown
     }
 
-    /// Appends an event, which is taken into the state once it is durable.
     fn append(&self, shown: &mut Shown, event: Event) -> Result<Position, Poisoned> {
-        let (kind, payload) = event.encode();
-        let push = |bytes: &mut Vec<u8>| bytes.extend_from_slice(&payload);
-        let end = self.journal.append(|group| group.push(kind, VERSION, push))?.end;
-        shown.between.push_back((end, event));
+        self.append_all(shown, vec![event])
+    }
+
+    /// Appends events, which are taken into the state once they are durable: all, or none.
+    fn append_all(&self, shown: &mut Shown, events: Vec<Event>) -> Result<Position, Poisoned> {
+        let records: Vec<_> = events.iter().map(Event::encode).collect();
+        let appended = self.journal.append(|group| {
+            for (kind, payload) in &records {
+                group.push(*kind, VERSION, |bytes| bytes.extend_from_slice(payload));
+            }
+        })?;
+        let end = appended.end;
+        shown.between.extend(events.into_iter().map(|event| (end, event)));
         Ok(end)
     }
 

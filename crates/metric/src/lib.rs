@@ -31,7 +31,7 @@ pub use alarm::{
     Alarm, AlarmKey, AlarmSettings, Due, Happening, HistoryItem, Reason, Standing, Tags, Watched,
 };
 pub use alarms::Alarms;
-pub use check::{BadSource, Check, Comparison, Gives, Measure, Missing, Query, Source};
+pub use check::{BadSource, Check, Comparison, Gives, Measure, Missing, Query, Source, one_period};
 pub use engine::{Error, Metrics, Stored};
 pub use key::{Dimension, MetricKey};
 pub use point::{Measurement, Point, Resolution};

@@ -166,20 +166,13 @@ mod tests {
         let (account, region) = (AccountId::DEFAULT, Region::default());
         let dimensions = vec![Dimension::new("QueueName", NAME)];
         let name = "ApproximateNumberOfMessagesVisible";
-        let check = Check {
-            source: Source::Metric(Measure {
-                metric: MetricKey::new(account, region.clone(), "AWS/SQS", name, dimensions),
-                statistic: "Maximum".into(),
-                unit: None,
-                period: MINUTE,
-            }),
-            periods: 1,
-            breaching: None,
-            threshold: 0.0,
-            comparison: Comparison::AtLeast,
-            missing: None,
-            few_values_count: None,
-        };
+        let source = Source::Metric(Measure {
+            metric: MetricKey::new(account, region.clone(), "AWS/SQS", name, dimensions),
+            statistic: "Maximum".into(),
+            unit: None,
+            period: MINUTE,
+        });
+        let check = Check::new(source, 1, Comparison::AtLeast, 0.0);
         let settings = AlarmSettings {
             description: None,
             actions_enabled: true,

@@ -1,6 +1,8 @@
 //! The metrics over a journal: what is durable, what a checkpoint keeps, how much there may be.
 
-use tidemill_journal::{Keep, MemoryDriver};
+use std::collections::BTreeSet;
+
+use tidemill_journal::{Fault, Faults, FaultyDriver, Keep, MemoryDriver, Operation};
 
 use super::*;
 use crate::alarm::{HistoryItem, Standing, Watched};
@@ -11,9 +13,12 @@ use crate::unit::Unit;
 
 const LIMIT: ByteSize = ByteSize::kib(64);
 
+fn options() -> Options {
+    Options { segment_size: ByteSize::kib(64), ..Options::default() }
+}
+
 fn open(driver: &MemoryDriver, clock: &Clock) -> Metrics {
-    let options = Options { segment_size: ByteSize::kib(64), ..Options::default() };
-    Metrics::open(driver.clone(), options, clock.clone(), LIMIT).unwrap()
+    Metrics::open(driver.clone(), options(), clock.clone(), LIMIT).unwrap()
 }
 
 fn clock() -> Clock {
@@ -173,20 +178,13 @@ async fn what_is_cleared_is_gone_after_a_restart_too() {
 
 fn alarm_settings() -> AlarmSettings {
     let (account, region) = (AccountId::DEFAULT, Region::default());
-    let check = Check {
-        source: Source::Metric(Measure {
-            metric: MetricKey::new(account, region, "Test", "m", Vec::new()),
-            statistic: "Sum".into(),
-            unit: None,
-            period: Duration::from_mins(1),
-        }),
-        periods: 1,
-        breaching: None,
-        threshold: 1.0,
-        comparison: Comparison::Above,
-        missing: None,
-        few_values_count: None,
-    };
+    let source = Source::Metric(Measure {
+        metric: MetricKey::new(account, region, "Test", "m", Vec::new()),
+        statistic: "Sum".into(),
+        unit: None,
+        period: Duration::from_mins(1),
+    });
+    let check = Check::new(source, 1, Comparison::Above, 1.0);
     AlarmSettings {
         description: None,
         actions_enabled: true,
@@ -228,6 +226,26 @@ async fn an_alarm_and_what_is_due_survive_the_machine_with_a_checkpoint_and_with
     drop(metrics);
     driver.crash(&Keep::Synced);
     assert_eq!(standing(&open(&driver, &clock)), (Standing::Alarming, 0));
+}
+
+#[tokio::test]
+async fn an_alarm_that_is_put_as_it_stands_is_there_so_or_not_at_all() {
+    let clock = clock();
+    let mut found = BTreeSet::new();
+    for written in (0..1024).step_by(8) {
+        let (driver, faults) = (MemoryDriver::new(), Faults::none());
+        let faulty = FaultyDriver::new(driver.clone(), &faults);
+        let metrics = Metrics::open(faulty, options(), clock.clone(), LIMIT).unwrap();
+        faults.plan(Operation::Append, 0, Fault::Torn(ByteSize::bytes(written)));
+        let reason = Reason { standing: Standing::Alarming, text: "x".into(), data: None };
+        let put = metrics.put_judged_alarm(alarm_key(), alarm_settings(), Tags::new(), reason);
+        assert!(put.await.is_err());
+        drop(metrics);
+        driver.crash(&Keep::Written);
+        let standing = |state: &State| Some(state.alarms().find(&alarm_key())?.reason.standing);
+        found.insert(open(&driver, &clock).look(standing).map(|standing| standing as u8));
+    }
+    assert_eq!(found, BTreeSet::from([None, Some(Standing::Alarming as u8)]));
 }
 
 #[tokio::test]

@@ -183,20 +183,14 @@ mod tests {
 
     fn check(periods: u32, breaching: Option<u32>, missing: Missing) -> Check {
         let (account, region) = (AccountId::DEFAULT, Region::default());
-        Check {
-            source: Source::Metric(Measure {
-                metric: MetricKey::new(account, region, "n", "m", Vec::new()),
-                statistic: "Sum".into(),
-                unit: None,
-                period: Duration::from_mins(1),
-            }),
-            periods,
-            breaching,
-            threshold: 1.0,
-            comparison: Comparison::Above,
-            missing: Some(missing),
-            few_values_count: None,
-        }
+        let source = Source::Metric(Measure {
+            metric: MetricKey::new(account, region, "n", "m", Vec::new()),
+            statistic: "Sum".into(),
+            unit: None,
+            period: Duration::from_mins(1),
+        });
+        let check = Check::new(source, periods, Comparison::Above, 1.0);
+        Check { breaching, missing: Some(missing), ..check }
     }
 
     /// One a minute, from 2023-10-26T16:42 on.
