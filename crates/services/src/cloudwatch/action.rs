@@ -1,9 +1,10 @@
 //! Actions: what an alarm does when it turns, by the ARN that names it.
 //!
 //! The engine writes down that an action is due together with the turn that made it so, and that it
-//! was taken, or why not, afterwards: a crash between the two has it taken again, with the same
-//! number. [`CloudWatch::act`] is the one place where actions meet what they act on. A scaling
-//! policy decides again each minute for as long as its alarm is alarming, as on AWS.
+//! was taken, or why not, afterwards. It is taken once: only a service that ends between the two
+//! takes it again when it is back. So a request that has actions taken runs to its end, though its
+//! caller hangs up. [`CloudWatch::act`] is the one place where actions meet what they act on. A
+//! scaling policy decides again each minute for as long as its alarm is alarming, as on AWS.
 
 use serde_json::Value;
 use tidemill_base::{Region, Timestamp};
@@ -151,7 +152,7 @@ impl CloudWatch {
             });
         let mut actions = Vec::new();
         for (key, policies, check, gathered) in gathered {
-            let points = measure::points(&check, &gathered, minute).unwrap_or_default();
+            let points = measure::points(&check, &gathered, minute);
             let value = points.last().map(|point| point.value);
             actions.extend(policies.into_iter().map(|arn| PolicyAction {
                 arn: arn.into(),

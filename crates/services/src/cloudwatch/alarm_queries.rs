@@ -6,11 +6,8 @@ use tidemill_api::cloudwatch::{self as api, MetricDataQuery, MetricStat};
 use tidemill_metric::{Gives, Measure, Query};
 use tidemill_wire::Fault;
 
-use super::{expressions, fault, measure, names, query};
+use super::{fault, measure, names, query, span};
 use crate::context::Context;
-
-/// An alarm's periods are no shorter.
-const SHORTEST: Duration = Duration::from_secs(10);
 
 /// Reads what an alarm is to watch.
 ///
@@ -35,7 +32,7 @@ pub(super) fn read(cx: &Context<'_>, given: &[MetricDataQuery]) -> Result<Vec<Qu
                 Some(stat) => Gives::Measure(read_stat(cx, stat, &place)?),
                 None => Gives::Expression {
                     text: it.expression.as_deref().unwrap_or_default().into(),
-                    period: expressions::period(&it.id, it.period)?,
+                    period: it.period.map(span::alarm_period).transpose()?,
                 },
             },
         })
@@ -46,14 +43,10 @@ pub(super) fn read(cx: &Context<'_>, given: &[MetricDataQuery]) -> Result<Vec<Qu
 }
 
 fn read_stat(cx: &Context<'_>, stat: &MetricStat, place: &str) -> Result<Measure, Fault> {
-    let (_, period) = query::check_stat(stat, place)?;
-    if period < SHORTEST {
-        return Err(fault::validation("Period must be 10, 20, 30 or a multiple of 60"));
-    }
+    query::check_stat(stat, place)?;
+    let period = span::alarm_period(stat.period)?;
     let metric = query::metric(cx, stat, place)?;
-    if !names::are_distinct(metric.dimensions()) {
-        return Err(fault::validation("No Metric may specify the same dimension twice."));
-    }
+    names::check_distinct(metric.dimensions()).map_err(fault::validation)?;
     let unit = stat.unit.as_ref().map(names::unit);
     Ok(Measure { metric, statistic: stat.stat.as_str().into(), unit, period })
 }

@@ -1,19 +1,19 @@
 //! The expressions of a request or an alarm: each worked out after those that it speaks of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
 use tidemill_metric::math::{Expression, Known, Line, Scope, Value};
+use tidemill_metric::one_period;
 use tidemill_wire::Fault;
 
+use super::order::ordered;
 use super::{fault, span};
 
 /// So many datapoints metrics may have that expressions speak of, together with what those make on
 /// the way: they take memory.
 pub(super) const POINTS: usize = 2_000_000;
-/// The period of expressions that speak of no metric, if they name none.
-const PERIOD: Duration = Duration::from_mins(1);
 
 /// Metrics, and the expressions that speak of them.
 pub(super) struct Sheet {
@@ -91,22 +91,11 @@ impl Sheet {
         };
         let left = POINTS.saturating_sub(metrics.iter().map(held).sum());
         let mut scope = Scope { known: metrics, range, period, left };
-        let mut waiting = expressions;
         let mut worked_out = BTreeMap::new();
-        while !waiting.is_empty() {
-            let ids: Vec<String> = waiting.iter().map(|asked| asked.id.clone()).collect();
-            let waits = |asked: &mut Asked| {
-                asked.expression.speaks_of().iter().any(|id| ids.iter().any(|other| other == id))
-            };
-            let ready: Vec<Asked> = waiting.extract_if(.., |asked| !waits(asked)).collect();
-            if ready.is_empty() {
-                return Err(wrong(&ids[0], "it speaks of itself"));
-            }
-            for Asked { id, expression, .. } in ready {
-                let value = expression.work_out(&mut scope).map_err(|error| wrong(&id, error))?;
-                scope.known.push(Known { id: id.clone(), value: value.clone(), period: None });
-                worked_out.insert(id, value);
-            }
+        for Asked { id, expression, .. } in in_order(expressions)? {
+            let value = expression.work_out(&mut scope).map_err(|error| wrong(&id, error))?;
+            scope.known.push(Known { id: id.clone(), value: value.clone(), period: None });
+            worked_out.insert(id, value);
         }
         Ok(worked_out)
     }
@@ -115,14 +104,36 @@ impl Sheet {
     fn period(&self) -> Result<Duration, Fault> {
         let metrics = self.metrics.iter().filter_map(|metric| metric.period);
         let expressions = self.expressions.iter().filter_map(|asked| asked.period);
-        let mut periods = metrics.chain(expressions);
-        let period = periods.next().unwrap_or(PERIOD);
-        if periods.any(|other| other != period) {
-            let id = &self.expressions[0].id;
-            return Err(wrong(id, "Tidemill works out expressions over one period only"));
-        }
-        Ok(period)
+        one_period(metrics.chain(expressions)).ok_or_else(|| {
+            fault::validation(
+                "The queries are of several periods: Tidemill works out expressions over one \
+                 period only.",
+            )
+        })
     }
+}
+
+/// The expressions, each behind those that it speaks of.
+///
+/// # Errors
+/// If one speaks of itself, through others too.
+fn in_order(expressions: Vec<Asked>) -> Result<Vec<Asked>, Fault> {
+    let ids = expressions.iter().map(|asked| &*asked.id);
+    let places: BTreeMap<&str, usize> = ids.zip(0..).collect();
+    let speaks_of = |asked: &Asked| {
+        let ids = asked.expression.speaks_of();
+        ids.into_iter().filter_map(|id| places.get(id).copied()).collect()
+    };
+    let speaks_of: Vec<BTreeSet<usize>> = expressions.iter().map(speaks_of).collect();
+    let order = ordered(&speaks_of);
+    if order.len() < expressions.len() {
+        let there: BTreeSet<&usize> = order.iter().collect();
+        let absent = expressions.iter().zip(0..).find(|(_, place)| !there.contains(place));
+        let id = absent.map_or("", |(asked, _)| &*asked.id);
+        return Err(wrong(id, "it speaks of itself"));
+    }
+    let mut expressions: Vec<Option<Asked>> = expressions.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|place| expressions[place].take()).collect())
 }
 
 /// What a value is to the caller: series, each with its label. `None` for a number.

@@ -1,5 +1,6 @@
 //! What an alarm looks at: the values of a metric, or of an expression over some.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
@@ -11,8 +12,10 @@ use super::expressions::{self, Sheet};
 use super::fault;
 use super::statistic::Statistic;
 
-/// Most metrics that an alarm's expression is over.
+/// Most metrics that an alarm's expressions are over,
 const METRICS: usize = 10;
+/// and most expressions.
+const EXPRESSIONS: usize = 10;
 /// Expressions over less than a minute see so much more than is looked at: what is told by the
 /// minute can be filled in (`FILL(m, REPEAT)`) from the minute before.
 const BEFORE: Duration = Duration::from_mins(3);
@@ -61,21 +64,20 @@ pub(super) fn gather(state: &State, check: &Check, at: Timestamp) -> Gathered {
     })
 }
 
-/// The values that a check looks at, the oldest first. None where they cannot be told.
-pub(super) fn points(check: &Check, gathered: &Gathered, at: Timestamp) -> Option<Vec<Point>> {
+/// The values that a check looks at, the oldest first. What cannot be worked out over what there
+/// is now has none: the alarm stands as it does where values are missing.
+pub(super) fn points(check: &Check, gathered: &Gathered, at: Timestamp) -> Vec<Point> {
+    let mut found = gathered.0.iter();
+    let mut of = |measure: &Measure| {
+        found.next().map(|found| of_measure(measure, found)).unwrap_or_default()
+    };
     let mut points = match &check.source {
-        Source::Metric(measure) => of_measure(measure, gathered.0.first()?),
-        Source::Queries(queries) => {
-            let mut found = gathered.0.iter();
-            let of = |measure: &Measure| {
-                found.next().map(|found| of_measure(measure, found)).unwrap_or_default()
-            };
-            of_queries(queries, range(check, at), of).ok()?
-        }
+        Source::Metric(measure) => of(measure),
+        Source::Queries(queries) => of_queries(queries, range(check, at), of).unwrap_or_default(),
     };
     let first = first(check, at);
     points.retain(|point| point.start >= first);
-    Some(points)
+    points
 }
 
 fn of_measure(measure: &Measure, found: &[(Timestamp, Summary)]) -> Vec<Point> {
@@ -91,8 +93,21 @@ fn of_measure(measure: &Measure, found: &[(Timestamp, Summary)]) -> Vec<Point> {
 fn of_queries(
     queries: &[Query],
     range: (Timestamp, Timestamp),
-    mut of: impl FnMut(&Measure) -> Vec<Point>,
+    of: impl FnMut(&Measure) -> Vec<Point>,
 ) -> Result<Vec<Point>, Fault> {
+    let (sheet, returned) = written(queries, range, of)?;
+    match returned {
+        Some(points) => Ok(points),
+        None => of_returned(queries, sheet.work_out()?),
+    }
+}
+
+/// The queries on a sheet; and if a metric is returned, its values.
+fn written(
+    queries: &[Query],
+    range: (Timestamp, Timestamp),
+    mut of: impl FnMut(&Measure) -> Vec<Point>,
+) -> Result<(Sheet, Option<Vec<Point>>), Fault> {
     let mut sheet = Sheet::exact(range);
     let mut returned = None;
     for query in queries {
@@ -111,12 +126,17 @@ fn of_queries(
             }
         }
     }
-    if let Some(points) = returned {
-        return Ok(points);
-    }
+    Ok((sheet, returned))
+}
+
+/// The values of the expression that is returned.
+fn of_returned(
+    queries: &[Query],
+    mut worked_out: BTreeMap<String, Value>,
+) -> Result<Vec<Point>, Fault> {
     let id = queries.iter().find(|query| query.returned).map_or("", |query| &*query.id);
     let wrong = |why: &str| Err(expressions::wrong(id, why));
-    let line = match sheet.work_out()?.remove(id) {
+    let line = match worked_out.remove(id) {
         Some(Value::Line(line)) => line,
         Some(Value::Lines(mut lines)) if lines.len() == 1 => lines.remove(0),
         Some(Value::Lines(_)) => return wrong("it gives several series, and an alarm watches one"),
@@ -142,13 +162,23 @@ pub(crate) fn check_queries(queries: &[Query]) -> Result<(), Fault> {
         return Err(fault::validation("The values for parameter id in Metrics are not unique."));
     }
     let metric = |query: &&Query| matches!(query.gives, Gives::Measure(_));
-    if queries.iter().filter(metric).count() > METRICS {
+    let metrics = queries.iter().filter(metric).count();
+    if metrics > METRICS {
         return Err(fault::validation(format!(
             "An alarm is over at most {METRICS} metrics in its expressions."
         )));
     }
-    // Worked out once over values that are all one: what cannot be shows.
+    if queries.len() - metrics > EXPRESSIONS {
+        return Err(fault::validation(format!("An alarm has at most {EXPRESSIONS} expressions.")));
+    }
+    // Worked out once over values that are all one, those beside a metric that is returned, too:
+    // what cannot be shows.
     let start = Timestamp::EPOCH;
     let one = |_: &Measure| vec![Point { start, samples: Some(1.0), value: 1.0 }];
-    of_queries(queries, (start, start + Duration::from_hours(1)), one).map(drop)
+    let (sheet, returned) = written(queries, (start, start + Duration::from_hours(1)), one)?;
+    let worked_out = sheet.work_out()?;
+    match returned {
+        Some(_) => Ok(()),
+        None => of_returned(queries, worked_out).map(drop),
+    }
 }

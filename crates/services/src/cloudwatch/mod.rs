@@ -15,6 +15,7 @@ mod get_metric_statistics;
 mod list_metrics;
 mod measure;
 mod names;
+mod order;
 mod put_composite_alarm;
 mod put_metric_alarm;
 mod put_metric_data;

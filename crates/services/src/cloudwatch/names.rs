@@ -29,11 +29,19 @@ pub(super) fn write_dimensions(dimensions: &[Dimension]) -> Vec<api::Dimension> 
     dimensions.iter().map(dimension).collect()
 }
 
-/// Whether no name is there twice.
-pub(super) fn are_distinct(dimensions: &[Dimension]) -> bool {
+/// The first of these parameters that was given.
+pub(super) fn first_given<'a>(parameters: &[(&'a str, bool)]) -> Option<&'a str> {
+    parameters.iter().find(|(_, given)| *given).map(|(name, _)| *name)
+}
+
+/// Refuses dimensions of which two have the same name.
+pub(super) fn check_distinct(dimensions: &[Dimension]) -> Result<(), String> {
     let mut names: Vec<&str> = dimensions.iter().map(|one| &*one.name).collect();
     names.sort_unstable();
-    names.windows(2).all(|pair| pair[0] != pair[1])
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("No Metric may specify the same dimension twice.".to_owned());
+    }
+    Ok(())
 }
 
 /// Refuses control characters in a name: XML cannot say them, and tokens rely on there being none.
@@ -100,7 +108,7 @@ mod tests {
         let all = |names: &[&str]| -> Vec<Dimension> {
             names.iter().map(|name| Dimension::new(name, "same")).collect()
         };
-        assert!(are_distinct(&all(&["b", "a", "c"])));
-        assert!(!are_distinct(&all(&["b", "a", "b"])));
+        assert!(check_distinct(&all(&["b", "a", "c"])).is_ok());
+        assert!(check_distinct(&all(&["b", "a", "b"])).is_err());
     }
 }

@@ -61,8 +61,8 @@ fn refuse_unknown(it: &PutMetricAlarmInput) -> Result<(), Fault> {
         ("EvaluationInterval", it.evaluation_interval.is_some()),
         ("ActionConfiguration", it.action_configuration.is_some()),
     ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(fault::validation(format!(
+    match names::first_given(&given) {
+        Some(name) => Err(fault::validation(format!(
             "The parameter {name} is not understood yet: alarms of Tidemill hold one metric or \
              expression against a number."
         ))),
@@ -120,8 +120,8 @@ fn refuse_with_metrics(it: &PutMetricAlarmInput) -> Result<(), Fault> {
         ("ExtendedStatistic", it.extended_statistic.is_some()),
         ("EvaluateLowSampleCountPercentile", it.evaluate_low_sample_count_percentile.is_some()),
     ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => {
+    match names::first_given(&given) {
+        Some(name) => {
             Err(fault::validation(format!("{name} should not be set if list of Metrics is set.")))
         }
         None => Ok(()),
@@ -134,15 +134,11 @@ fn measure(cx: &Context<'_>, it: &PutMetricAlarmInput) -> Result<Measure, Fault>
     let namespace = required(it.namespace.as_deref(), "Namespace")?;
     let name = required(it.metric_name.as_deref(), "MetricName")?;
     let seconds = required(it.period, "Period")?;
-    let period = span::period(seconds)
-        .filter(|period| period.as_secs() >= 10)
-        .ok_or_else(|| fault::validation("Period must be 10, 20, 30 or a multiple of 60"))?;
-    let dimensions = names::read_dimensions(it.dimensions.as_ref());
-    if !names::are_distinct(&dimensions) {
-        return Err(fault::validation("No Metric may specify the same dimension twice."));
-    }
+    let period = span::alarm_period(seconds)?;
     let metric = names::key(cx, namespace, name, it.dimensions.as_ref());
-    names::check_metric(&metric, "").map_err(fault::validation)?;
+    names::check_distinct(metric.dimensions())
+        .and_then(|()| names::check_metric(&metric, ""))
+        .map_err(fault::validation)?;
     Ok(Measure { metric, statistic, unit: it.unit.as_ref().map(names::unit), period })
 }
 

@@ -51,9 +51,7 @@ pub(super) async fn handle(
 /// Reads a datum; `place` is what its parameters' names begin with.
 fn point(datum: MetricDatum, place: &str, now: Timestamp) -> Result<Point, Fault> {
     let dimensions = names::read_dimensions(datum.dimensions.as_ref());
-    if !names::are_distinct(&dimensions) {
-        return Err(fault::invalid("No Metric may specify the same dimension twice."));
-    }
+    names::check_distinct(&dimensions).map_err(fault::invalid)?;
     names::check(&datum.metric_name, &format!("{place}.MetricName")).map_err(fault::invalid)?;
     for (dimension, number) in dimensions.iter().zip(1..) {
         let place = format!("{place}.Dimensions.member.{number}");

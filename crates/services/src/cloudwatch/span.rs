@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
+use tidemill_wire::Fault;
+
+use super::fault;
 
 /// A period, in seconds: 1, 5, 10, 20, 30, or a multiple of 60.
 pub(super) fn period(seconds: i32) -> Option<Duration> {
@@ -10,6 +13,19 @@ pub(super) fn period(seconds: i32) -> Option<Duration> {
     let known =
         [1, 5, 10, 20, 30].contains(&seconds) || (seconds > 0 && seconds.is_multiple_of(60));
     known.then(|| Duration::from_secs(seconds))
+}
+
+/// An alarm's periods are no shorter.
+const SHORTEST: Duration = Duration::from_secs(10);
+
+/// A period of an alarm, in seconds.
+///
+/// # Errors
+/// If it is none.
+pub(super) fn alarm_period(seconds: i32) -> Result<Duration, Fault> {
+    period(seconds)
+        .filter(|period| *period >= SHORTEST)
+        .ok_or_else(|| fault::validation("Period must be 10, 20, 30 or a multiple of 60"))
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -52,5 +68,7 @@ mod tests {
         for bad in [-60, 0, 2, 15, 45, 61, 90] {
             assert_eq!(period(bad), None, "{bad}");
         }
+        let of_alarms = [1, 5, 10, 20, 30, 60].map(|seconds| alarm_period(seconds).is_ok());
+        assert_eq!(of_alarms, [false, false, true, true, true, true]);
     }
 }

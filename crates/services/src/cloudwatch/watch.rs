@@ -74,7 +74,7 @@ fn step(it: &Check) -> u64 {
 
 /// How an alarm stands; `None` if it stays as it is.
 fn judged(it: &Check, gathered: &Gathered, at: Timestamp) -> Option<Reason> {
-    let points = measure::points(it, gathered, at)?;
+    let points = measure::points(it, gathered, at);
     let (period, range) = (it.period(), it.range());
     let from = at - period * range;
     let mut periods = vec![None; range as usize];
