@@ -103,25 +103,33 @@ fn actions(alarm: &Alarm, standing: Standing) -> Vec<String> {
     alarm.settings.actions[standing as usize].iter().map(ToString::to_string).collect()
 }
 
+/// What is described of an alarm of either kind.
+macro_rules! described {
+    ($kind:ident, $key:expr, $alarm:expr) => {{
+        let (key, alarm): (&AlarmKey, &Alarm) = ($key, $alarm);
+        let Alarm { settings, configured, reason, updated, turned, tags: _ } = alarm;
+        $kind {
+            alarm_name: Some(key.name.to_string()),
+            alarm_arn: Some(arn(key)),
+            alarm_description: settings.description.as_deref().map(str::to_owned),
+            alarm_configuration_updated_timestamp: Some(*configured),
+            actions_enabled: Some(settings.actions_enabled),
+            ok_actions: Some(actions(alarm, Standing::Fine)),
+            alarm_actions: Some(actions(alarm, Standing::Alarming)),
+            insufficient_data_actions: Some(actions(alarm, Standing::Unknown)),
+            state_value: Some(state_value(reason.standing)),
+            state_reason: Some(reason.text.to_string()),
+            state_reason_data: reason.data.as_deref().map(str::to_owned),
+            state_updated_timestamp: Some(*updated),
+            state_transitioned_timestamp: Some(*turned),
+            ..$kind::default()
+        }
+    }};
+}
+
 fn describe_composite(key: &AlarmKey, alarm: &Alarm, rule: &str) -> CompositeAlarm {
-    let Alarm { settings, configured, reason, updated, turned, tags: _ } = alarm;
-    CompositeAlarm {
-        alarm_name: Some(key.name.to_string()),
-        alarm_arn: Some(arn(key)),
-        alarm_description: settings.description.as_deref().map(str::to_owned),
-        alarm_configuration_updated_timestamp: Some(*configured),
-        alarm_rule: Some(rule.to_owned()),
-        actions_enabled: Some(settings.actions_enabled),
-        ok_actions: Some(actions(alarm, Standing::Fine)),
-        alarm_actions: Some(actions(alarm, Standing::Alarming)),
-        insufficient_data_actions: Some(actions(alarm, Standing::Unknown)),
-        state_value: Some(state_value(reason.standing)),
-        state_reason: Some(reason.text.to_string()),
-        state_reason_data: reason.data.as_deref().map(str::to_owned),
-        state_updated_timestamp: Some(*updated),
-        state_transitioned_timestamp: Some(*turned),
-        ..CompositeAlarm::default()
-    }
+    let alarm_rule = Some(rule.to_owned());
+    CompositeAlarm { alarm_rule, ..described!(CompositeAlarm, key, alarm) }
 }
 
 /// An alarm on a metric or an expression, described.
@@ -131,26 +139,12 @@ pub(super) fn describe_metric(
     alarm: &Alarm,
     check: &Check,
 ) -> MetricAlarm {
-    let Alarm { settings, configured, reason, updated, turned, tags: _ } = alarm;
     let number = |number: u32| i32::try_from(number).ok();
     let missing = |missing: Missing| {
         MISSING.iter().find(|(one, _)| *one == missing).map(|(_, name)| (*name).to_owned())
     };
     let few = |count: bool| if count { "evaluate" } else { "ignore" }.to_owned();
     let described = MetricAlarm {
-        alarm_name: Some(key.name.to_string()),
-        alarm_arn: Some(arn(key)),
-        alarm_description: settings.description.as_deref().map(str::to_owned),
-        alarm_configuration_updated_timestamp: Some(*configured),
-        actions_enabled: Some(settings.actions_enabled),
-        ok_actions: Some(actions(alarm, Standing::Fine)),
-        alarm_actions: Some(actions(alarm, Standing::Alarming)),
-        insufficient_data_actions: Some(actions(alarm, Standing::Unknown)),
-        state_value: Some(state_value(reason.standing)),
-        state_reason: Some(reason.text.to_string()),
-        state_reason_data: reason.data.as_deref().map(str::to_owned),
-        state_updated_timestamp: Some(*updated),
-        state_transitioned_timestamp: Some(*turned),
         evaluation_periods: number(check.periods),
         datapoints_to_alarm: check.breaching.and_then(number),
         threshold: Some(check.threshold),
@@ -162,7 +156,7 @@ pub(super) fn describe_metric(
         }),
         treat_missing_data: check.missing.and_then(missing),
         evaluate_low_sample_count_percentile: check.few_values_count.map(few),
-        ..MetricAlarm::default()
+        ..described!(MetricAlarm, key, alarm)
     };
     let Measure { metric, statistic, unit, period } = match &check.source {
         Source::Metric(measure) => measure,

@@ -3,6 +3,8 @@
 //! From the loosest to the tightest: OR, AND, NOT. Alarms are named by their names or their ARNs,
 //! with double quotes or without.
 
+use std::collections::BTreeSet;
+
 use tidemill_metric::{AlarmKey, Standing};
 
 use super::alarm;
@@ -14,21 +16,21 @@ const ELEMENTS: usize = 500;
 
 /// A rule that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(super) enum Rule<'a> {
     Always(bool),
     /// Whether the alarm of this name stands like this.
-    Stands(Standing, String),
-    Not(Box<Rule>),
-    All(Vec<Rule>),
-    Any(Vec<Rule>),
+    Stands(Standing, &'a str),
+    Not(Box<Self>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
 }
 
-impl Rule {
+impl<'a> Rule<'a> {
     /// Reads the rule of the alarm `of`.
     ///
     /// # Errors
     /// If it is none, why, as AWS says it.
-    pub(super) fn read(text: &str, of: &AlarmKey) -> Result<Self, String> {
+    pub(super) fn read(text: &'a str, of: &AlarmKey) -> Result<Self, String> {
         let mut reader = Reader { text, at: 0, elements: 0, of };
         let rule = reader.any()?;
         reader.skip();
@@ -45,13 +47,12 @@ impl Rule {
     }
 
     /// The alarms that it names, each once, in the order in which they come.
-    pub(super) fn children(&self) -> Vec<&str> {
-        let (mut names, mut rules) = (Vec::new(), vec![self]);
+    pub(super) fn children(&self) -> Vec<&'a str> {
+        let (mut names, mut seen, mut rules) = (Vec::new(), BTreeSet::new(), vec![self]);
         while let Some(rule) = rules.pop() {
             match rule {
                 Self::Always(_) => {}
-                Self::Stands(_, name) if names.contains(&&**name) => {}
-                Self::Stands(_, name) => names.push(&**name),
+                Self::Stands(_, name) => names.extend(seen.insert(*name).then_some(*name)),
                 Self::Not(rule) => rules.push(rule),
                 Self::All(all) | Self::Any(all) => rules.extend(all.iter().rev()),
             }
@@ -77,15 +78,15 @@ const STANDINGS: [(&str, Standing); 3] = [
     ("INSUFFICIENT_DATA", Standing::Unknown),
 ];
 
-struct Reader<'a> {
+struct Reader<'a, 'k> {
     text: &'a str,
     /// So many bytes of it are read.
     at: usize,
     elements: usize,
-    of: &'a AlarmKey,
+    of: &'k AlarmKey,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -137,7 +138,7 @@ impl<'a> Reader<'a> {
         Err(format!("Error in AlarmRule [It has more than {ELEMENTS} elements]"))
     }
 
-    fn any(&mut self) -> Result<Rule, String> {
+    fn any(&mut self) -> Result<Rule<'a>, String> {
         let mut any = vec![self.all()?];
         while self.takes("OR") {
             any.push(self.all()?);
@@ -145,7 +146,7 @@ impl<'a> Reader<'a> {
         Ok(if any.len() == 1 { any.remove(0) } else { Rule::Any(any) })
     }
 
-    fn all(&mut self) -> Result<Rule, String> {
+    fn all(&mut self) -> Result<Rule<'a>, String> {
         let mut all = vec![self.one()?];
         while self.takes("AND") {
             all.push(self.one()?);
@@ -153,7 +154,7 @@ impl<'a> Reader<'a> {
         Ok(if all.len() == 1 { all.remove(0) } else { Rule::All(all) })
     }
 
-    fn one(&mut self) -> Result<Rule, String> {
+    fn one(&mut self) -> Result<Rule<'a>, String> {
         let mut not = false;
         while self.takes("NOT") {
             not = !not;
@@ -162,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(if not { Rule::Not(Box::new(rule)) } else { rule })
     }
 
-    fn positive(&mut self) -> Result<Rule, String> {
+    fn positive(&mut self) -> Result<Rule<'a>, String> {
         if self.sign("(") {
             self.count(2)?;
             let rule = self.any()?;
@@ -193,24 +194,26 @@ impl<'a> Reader<'a> {
         Ok(Rule::Stands(*standing, name))
     }
 
-    /// The name of an alarm, up to the bracket behind it.
-    fn name(&mut self) -> Result<String, String> {
-        let (begin, end) = if self.sign("\"") { (self.at, '"') } else { (self.at, ')') };
-        let Some(length) = self.text[begin..].find(end) else {
+    /// The name of an alarm, up to the bracket behind it. What is in quotes is all of it.
+    fn name(&mut self) -> Result<&'a str, String> {
+        let quoted = self.sign("\"");
+        let begin = self.at;
+        let Some(length) = self.text[begin..].find(if quoted { '"' } else { ')' }) else {
             self.at = self.text.len();
             return Err(self.unsupported());
         };
-        let name = self.text[begin..begin + length].trim();
+        let given = &self.text[begin..begin + length];
+        let name = if quoted { given } else { given.trim() };
         if name.is_empty() {
             return Err(self.unsupported());
         }
-        self.at = begin + length + usize::from(end == '"');
+        self.at = begin + length + usize::from(quoted);
         if !name.starts_with("arn:") {
-            return Ok(name.to_owned());
+            return Ok(name);
         }
         let own = alarm::arn(&AlarmKey { name: "".into(), ..self.of.clone() });
         let name = name.strip_prefix(&own).filter(|name| !name.is_empty());
-        name.map(str::to_owned).ok_or_else(|| {
+        name.ok_or_else(|| {
             format!("Error in AlarmRule [Alarms have ARNs that begin with {own} here]")
         })
     }
@@ -306,5 +309,13 @@ mod tests {
         let rule =
             Rule::read("OK(b) AND (ALARM(a) OR NOT OK(\"b\")) OR ALARM(c d)", &of()).unwrap();
         assert_eq!(rule.children(), ["b", "a", "c d"]);
+    }
+
+    #[test]
+    fn a_name_in_quotes_is_all_that_stands_in_them() {
+        let of = of();
+        let children = |text| Rule::read(text, &of).map(|rule| rule.children());
+        assert_eq!(children("OK( b ) OR OK( \" c \" ) OR OK(\" \")"), Ok(vec!["b", " c ", " "]));
+        assert!(children("OK(\"\")").is_err());
     }
 }

@@ -1,163 +1,243 @@
 //! Composite alarms: those that watch how other alarms stand.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use tidemill_base::Timestamp;
+use tidemill_base::{AccountId, Region, Timestamp};
 use tidemill_metric::{Alarm, AlarmKey, Alarms, Reason, Standing};
 
 use super::alarm_rule::Rule;
-use super::{CloudWatch, alarm, reason};
+use super::order::ordered;
+use super::{Alone, CloudWatch, alarm, reason};
 
-/// The composite alarms of an account in a region: the children of each, by its name.
-pub(super) struct Family(BTreeMap<Arc<str>, Vec<String>>);
+/// What StateReasonData may have.
+const DATA: usize = 4000;
 
-impl Family {
+/// The alarms of an account in a region, and which of them watch which, by their names.
+pub(super) struct Family<'a> {
+    alarms: BTreeMap<&'a str, (&'a AlarmKey, &'a Alarm)>,
+    composites: BTreeMap<&'a str, Composite<'a>>,
+    /// Of each alarm that is named, by whom.
+    parents: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+struct Composite<'a> {
+    rule: Rule<'a>,
+    children: Vec<&'a str>,
+}
+
+/// How an alarm stands that others watch, and since when.
+struct Child<'a> {
+    key: &'a AlarmKey,
+    standing: Standing,
+    since: Timestamp,
+}
+
+/// Composite alarms that come to stand otherwise, by their names.
+type Turned<'a> = BTreeMap<&'a str, Standing>;
+
+impl<'a> Family<'a> {
     /// Those of the account and region of `of`.
-    pub(super) fn of(alarms: &Alarms, of: &AlarmKey) -> Self {
-        let all = alarms.list(of.account, &of.region, None);
-        let children = |(key, alarm): (&AlarmKey, &Alarm)| {
-            let rule = read(key, alarm)?;
-            let children = rule.children().into_iter().map(str::to_owned).collect();
-            Some((key.name.clone(), children))
-        };
-        Self(all.filter_map(children).collect())
+    pub(super) fn of(alarms: &'a Alarms, of: &AlarmKey) -> Self {
+        Self::at(alarms, of.account, &of.region)
+    }
+
+    fn at(alarms: &'a Alarms, account: AccountId, region: &Region) -> Self {
+        let (mut named, mut composites) = (BTreeMap::new(), BTreeMap::new());
+        let mut parents: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (key, alarm) in alarms.list(account, region, None) {
+            let name = &*key.name;
+            named.insert(name, (key, alarm));
+            // What was understood when it was set is understood now.
+            let rule = alarm.settings.rule().and_then(|rule| Rule::read(rule, key).ok());
+            let Some(rule) = rule else { continue };
+            let children = rule.children();
+            for child in &children {
+                parents.entry(*child).or_default().push(name);
+            }
+            composites.insert(name, Composite { rule, children });
+        }
+        Self { alarms: named, composites, parents }
     }
 
     /// The composite alarms that name this one.
-    pub(super) fn parents<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let names = move |children: &[String]| children.iter().any(|child| child == name);
-        self.0.iter().filter(move |(_, children)| names(children)).map(|(parent, _)| &**parent)
+    pub(super) fn parents(&self, name: &str) -> &[&'a str] {
+        self.parents.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The alarms that this one names.
-    pub(super) fn children(&self, name: &str) -> &[String] {
-        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn children(&self, name: &str) -> &[&'a str] {
+        self.composites.get(name).map(|it| it.children.as_slice()).unwrap_or_default()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.alarms.contains_key(name)
     }
 
     /// Whether an alarm would watch itself, through others, with these children.
     pub(super) fn is_cycle(&self, name: &str, children: &[&str]) -> bool {
-        let (mut seen, mut next) = (Vec::new(), children.to_vec());
+        let (mut seen, mut next) = (BTreeSet::new(), children.to_vec());
         while let Some(child) = next.pop() {
             if child == name {
                 return true;
             }
-            if !seen.contains(&child) {
-                seen.push(child);
-                next.extend(self.children(child).iter().map(String::as_str));
+            if seen.insert(child) {
+                next.extend(self.children(child));
             }
         }
         false
     }
-}
 
-/// The rule of an alarm, if it is a composite one.
-fn read(key: &AlarmKey, alarm: &Alarm) -> Option<Rule> {
-    // What was understood when it was set is understood now.
-    Rule::read(alarm.settings.rule()?, key).ok()
+    /// How an alarm stands that is put with this rule, and why.
+    pub(super) fn judged(&self, key: &AlarmKey, rule: &Rule<'_>, is_new: bool) -> Reason {
+        let nothing = Turned::new();
+        let child = |name: &str| self.child(name, &nothing, Timestamp::EPOCH);
+        let standing = stands(rule, child);
+        let children: Vec<Child<'_>> = rule.children().into_iter().filter_map(child).collect();
+        let done = if is_new { "created and its alarm" } else { "updated and its new alarm" };
+        let value = alarm::state_value(standing);
+        let text = format!("{} was {done} rule evaluates to {value}", alarm::arn(key));
+        because(standing, text, &children)
+    }
+
+    /// The composite alarms above these.
+    fn above(&self, names: &[&str]) -> BTreeSet<&'a str> {
+        let mut above = BTreeSet::new();
+        let mut next: Vec<&str> =
+            names.iter().flat_map(|name| self.parents(name)).copied().collect();
+        while let Some(name) = next.pop() {
+            if above.insert(self.composites.get_key_value(name).map_or("", |(name, _)| name)) {
+                next.extend(self.parents(name));
+            }
+        }
+        above
+    }
+
+    /// Those of some composite alarms that come to stand otherwise at `at`, since a child did that
+    /// `concerns` them, or another of them; and why. Each is looked at once, behind those that it
+    /// watches. What watches itself stays as it is.
+    fn turning(
+        &self,
+        some: BTreeSet<&'a str>,
+        at: Timestamp,
+        concerns: impl Fn(&Alarm, &Child<'_>) -> bool,
+    ) -> Vec<(AlarmKey, Reason)> {
+        let some: Vec<&str> = some.into_iter().collect();
+        let places: BTreeMap<&str, usize> = some.iter().copied().zip(0..).collect();
+        let place = |child: &&str| places.get(child).copied();
+        let waits_for =
+            some.iter().map(|name| self.children(name).iter().filter_map(place).collect());
+        let (mut turned, mut found) = (Turned::new(), Vec::new());
+        for place in ordered(&waits_for.collect::<Vec<_>>()) {
+            let name = some[place];
+            if let Some((key, reason)) = self.turn(name, &turned, at, &concerns) {
+                turned.insert(name, reason.standing);
+                found.push((key, reason));
+            }
+        }
+        found
+    }
+
+    fn turn(
+        &self,
+        name: &str,
+        turned: &Turned<'_>,
+        at: Timestamp,
+        concerns: impl Fn(&Alarm, &Child<'_>) -> bool,
+    ) -> Option<(AlarmKey, Reason)> {
+        let (key, alarm) = *self.alarms.get(name)?;
+        let Composite { rule, children } = self.composites.get(name)?;
+        let child = |name: &str| self.child(name, turned, at);
+        let concerned = children.iter().filter_map(|name| {
+            let child = child(name)?;
+            (turned.contains_key(name) || concerns(alarm, &child)).then_some(child)
+        });
+        let last = concerned.max_by_key(|child| child.since)?;
+        let standing = stands(rule, child);
+        if standing == alarm.reason.standing {
+            return None;
+        }
+        let value = alarm::state_value(last.standing);
+        let since = reason::weekday(last.since);
+        let text = format!("{} transitioned to {value} at {since}", alarm::arn(last.key));
+        Some((key.clone(), because(standing, text, &[last])))
+    }
+
+    /// How an alarm stands where these have turned at `at`.
+    fn child(&self, name: &str, turned: &Turned<'_>, at: Timestamp) -> Option<Child<'a>> {
+        let (key, alarm) = *self.alarms.get(name)?;
+        let now = turned.get(name).map(|standing| (*standing, at));
+        let (standing, since) = now.unwrap_or((alarm.reason.standing, alarm.turned));
+        Some(Child { key, standing, since })
+    }
 }
 
 impl CloudWatch {
-    /// Looks at a composite alarm that was just made, or set to something else.
-    pub(super) async fn look_at_new(&self, key: AlarmKey, is_new: bool) {
-        let found = self.metrics.look(|state| {
-            let alarms = state.alarms();
-            let alarm = alarms.find(&key)?;
-            let (standing, children) = standing(alarms, &key, &read(&key, alarm)?);
-            let done = if is_new { "created and its alarm" } else { "updated and its new alarm" };
-            let value = alarm::state_value(standing);
-            let text = format!("{} was {done} rule evaluates to {value}", alarm::arn(&key));
-            Some(because(standing, text, &children))
-        });
-        if let Some(reason) = found {
-            // A journal that accepts nothing more says so to whoever asks for anything.
-            drop(self.metrics.judge(vec![(key.clone(), reason)], self.metrics.now()).await);
-            self.ripple(vec![key], self.metrics.now()).await;
+    /// Looks at the composite alarms that watch one of these, which have turned at `at`, and at
+    /// those that watch those that turn by that.
+    pub(super) async fn ripple(&self, alone: &Alone<'_>, turned: &[AlarmKey], at: Timestamp) {
+        let mut homes: BTreeMap<(AccountId, &Region), Vec<&str>> = BTreeMap::new();
+        for key in turned {
+            homes.entry((key.account, &key.region)).or_default().push(&key.name);
         }
-    }
-
-    /// Looks at the composite alarms that name one of these, which have turned at `at`, and at
-    /// those that name those that turn by that. No alarm watches itself, so that this ends.
-    pub(super) async fn ripple(&self, mut turned: Vec<AlarmKey>, at: Timestamp) {
-        while !turned.is_empty() {
+        for ((account, region), names) in homes {
             let found = self.metrics.look(|state| {
-                turning(state.alarms(), |key, child| {
-                    let same = |one: &AlarmKey| {
-                        *one.name == *child
-                            && (one.account, &one.region) == (key.account, &key.region)
-                    };
-                    turned.iter().any(same)
-                })
+                let family = Family::at(state.alarms(), account, region);
+                let turned: BTreeSet<&str> = names.iter().copied().collect();
+                let concerns = |_: &Alarm, child: &Child<'_>| turned.contains(&*child.key.name);
+                family.turning(family.above(&names), at, concerns)
             });
-            turned = found.iter().map(|(key, _)| key.clone()).collect();
-            if !found.is_empty() {
-                drop(self.metrics.judge(found, at).await);
-            }
+            self.turn(alone, found, at).await;
         }
     }
 
     /// Looks at the composite alarms one of whose children turned after they were looked at: the
     /// service may have ended in between.
-    pub(super) async fn catch_up(&self, at: Timestamp) {
-        let found = self.metrics.look(|state| {
-            let alarms = state.alarms();
-            turning(alarms, |key, child| {
-                let child = AlarmKey { name: child.into(), ..key.clone() };
-                let updated = alarms.find(key).map(|alarm| alarm.updated);
-                alarms.find(&child).map(|child| child.turned) > updated
-            })
+    pub(super) async fn catch_up(&self, alone: &Alone<'_>, at: Timestamp) {
+        let homes: BTreeSet<(AccountId, Region)> = self.metrics.look(|state| {
+            let composites =
+                state.alarms().all().filter(|(_, alarm)| alarm.settings.rule().is_some());
+            composites.map(|(key, _)| (key.account, key.region.clone())).collect()
         });
-        if !found.is_empty() {
-            let turned = found.iter().map(|(key, _)| key.clone()).collect();
-            drop(self.metrics.judge(found, at).await);
-            self.ripple(turned, at).await;
+        for (account, region) in homes {
+            let found = self.metrics.look(|state| {
+                let family = Family::at(state.alarms(), account, &region);
+                let all = family.composites.keys().copied().collect();
+                family.turning(all, at, |alarm, child| child.since > alarm.updated)
+            });
+            self.turn(alone, found, at).await;
         }
+    }
+
+    async fn turn(&self, _: &Alone<'_>, found: Vec<(AlarmKey, Reason)>, at: Timestamp) {
+        // A journal that accepts nothing more says so to whoever asks for anything.
+        drop(self.metrics.judge(found, at).await);
     }
 }
 
-/// The composite alarms one of whose children `concerns` and that stand otherwise by now, and why.
-fn turning(alarms: &Alarms, concerns: impl Fn(&AlarmKey, &str) -> bool) -> Vec<(AlarmKey, Reason)> {
-    let turning = |(key, alarm): (&AlarmKey, &Alarm)| {
-        let rule = read(key, alarm)?;
-        let concerned = rule.children().into_iter().filter(|child| concerns(key, child));
-        let child = |name: &str| AlarmKey { name: name.into(), ..key.clone() };
-        let concerned = concerned.filter_map(|name| alarms.find_entry(&child(name)));
-        let (trigger, last) = concerned.max_by_key(|(_, alarm)| alarm.turned)?;
-        let (standing, _) = standing(alarms, key, &rule);
-        if standing == alarm.reason.standing {
-            return None;
-        }
-        let value = alarm::state_value(last.reason.standing);
-        let at = reason::weekday(last.turned);
-        let text = format!("{} transitioned to {value} at {at}", alarm::arn(trigger));
-        Some((key.clone(), because(standing, text, &[(trigger, last)])))
-    };
-    alarms.all().filter(|(_, alarm)| alarm.settings.rule().is_some()).filter_map(turning).collect()
+/// How a composite alarm stands by its rule.
+fn stands<'a>(rule: &Rule<'_>, child: impl Fn(&str) -> Option<Child<'a>>) -> Standing {
+    let holds = rule.holds(&|name| child(name).map(|child| child.standing));
+    if holds { Standing::Alarming } else { Standing::Fine }
 }
 
-/// How a composite alarm stands, and its children.
-fn standing<'a>(
-    alarms: &'a Alarms,
-    key: &AlarmKey,
-    rule: &Rule,
-) -> (Standing, Vec<(&'a AlarmKey, &'a Alarm)>) {
-    let find = |name: &str| alarms.find_entry(&AlarmKey { name: name.into(), ..key.clone() });
-    let holds = rule.holds(&|name| find(name).map(|(_, alarm)| alarm.reason.standing));
-    let children = rule.children().into_iter().filter_map(find).collect();
-    (if holds { Standing::Alarming } else { Standing::Fine }, children)
-}
-
-fn because(standing: Standing, text: String, triggers: &[(&AlarmKey, &Alarm)]) -> Reason {
-    let trigger = |(key, alarm): &(&AlarmKey, &Alarm)| {
-        let value = alarm::state_value(alarm.reason.standing);
-        let timestamp = reason::instant(alarm.turned);
+/// Of many triggers a program is told of as many as there is room for.
+fn because(standing: Standing, text: String, triggers: &[Child<'_>]) -> Reason {
+    let data = |triggers: &[serde_json::Value]| json!({ "triggeringAlarms": triggers }).to_string();
+    let trigger = |child: &Child<'_>| {
+        let value = alarm::state_value(child.standing);
+        let timestamp = reason::instant(child.since);
         json!({
-            "arn": alarm::arn(key),
+            "arn": alarm::arn(child.key),
             "state": { "value": value.as_str(), "timestamp": timestamp },
         })
     };
-    let triggers: Vec<_> = triggers.iter().map(trigger).collect();
-    let data = json!({ "triggeringAlarms": triggers }).to_string();
-    Reason { standing, text: text.into(), data: Some(data.into()) }
+    let mut length = data(&[]).len();
+    let fits = |trigger: &serde_json::Value| {
+        // A comma stands between two.
+        length += trigger.to_string().len() + 1;
+        length <= DATA
+    };
+    let told: Vec<_> = triggers.iter().map(trigger).take_while(fits).collect();
+    Reason { standing, text: text.into(), data: Some(data(&told).into()) }
 }

@@ -1,6 +1,8 @@
 //! DeleteAlarms: deletes alarms, unless others watch them.
 
-use tidemill_metric::Alarms;
+use std::collections::BTreeSet;
+
+use tidemill_metric::{AlarmKey, Alarms};
 use tidemill_wire::Fault;
 
 use super::composite::Family;
@@ -14,19 +16,25 @@ pub(super) async fn handle(
     names: &[String],
 ) -> Result<(), Fault> {
     service.may_change()?;
-    let _alone = service.editing.lock().await;
-    service.metrics.look(|state| check(state.alarms(), cx, names))?;
-    let keys = names.iter().map(|name| alarm::key(cx, name)).collect();
-    service.metrics.delete_alarms(keys).await.map_err(|_| fault::failed())
+    let keys: BTreeSet<AlarmKey> = names.iter().map(|name| alarm::key(cx, name)).collect();
+    service.to_the_end(|service| delete(service, keys)).await
 }
 
-/// At most one of them may be a composite alarm, and none may be watched by one that stays.
-fn check(alarms: &Alarms, cx: &Context<'_>, names: &[String]) -> Result<(), Fault> {
-    let Some(first) = names.first() else { return Ok(()) };
-    let family = Family::of(alarms, &alarm::key(cx, first));
-    let stays = |parent: &str| !names.iter().any(|name| name == parent);
-    let watched = |name: &&String| family.parents(name).any(stays);
-    let watched: Vec<&str> = names.iter().filter(watched).map(String::as_str).collect();
+async fn delete(service: CloudWatch, keys: BTreeSet<AlarmKey>) -> Result<(), Fault> {
+    let _alone = service.alone().await;
+    service.metrics.look(|state| check(state.alarms(), &keys))?;
+    service.metrics.delete_alarms(keys.into_iter().collect()).await.map_err(|_| fault::failed())
+}
+
+/// At most one of them may be a composite alarm, and none may be watched by one that stays. They
+/// are of one account and region.
+fn check(alarms: &Alarms, keys: &BTreeSet<AlarmKey>) -> Result<(), Fault> {
+    let Some(first) = keys.first() else { return Ok(()) };
+    let family = Family::of(alarms, first);
+    let names: BTreeSet<&str> = keys.iter().map(|key| &*key.name).collect();
+    let stays = |parent: &&str| !names.contains(parent);
+    let is_watched = |name: &&str| family.parents(name).iter().any(stays);
+    let watched: Vec<&str> = names.iter().copied().filter(is_watched).collect();
     if !watched.is_empty() {
         let them = if watched.len() == 1 { "it" } else { "them" };
         return Err(fault::validation(format!(
@@ -34,9 +42,9 @@ fn check(alarms: &Alarms, cx: &Context<'_>, names: &[String]) -> Result<(), Faul
             watched.join(",")
         )));
     }
-    let find = |name: &&String| alarms.find(&alarm::key(cx, name));
-    let composite = |name: &&String| find(name).is_some_and(|it| it.settings.rule().is_some());
-    if names.iter().filter(composite).count() > 1 {
+    let is_composite =
+        |key: &&AlarmKey| alarms.find(key).is_some_and(|it| it.settings.rule().is_some());
+    if keys.iter().filter(is_composite).count() > 1 {
         return Err(fault::validation(
             "At most one composite alarm can be deleted with one operation.",
         ));

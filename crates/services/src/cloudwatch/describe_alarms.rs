@@ -1,5 +1,7 @@
 //! DescribeAlarms and DescribeAlarmsForMetric: alarms by name, or by what they watch.
 
+use std::collections::BTreeSet;
+
 use tidemill_api::cloudwatch::{
     self as api, AlarmType, DescribeAlarmsForMetricInput, DescribeAlarmsForMetricOutput,
     DescribeAlarmsInput, DescribeAlarmsOutput,
@@ -32,7 +34,7 @@ pub(super) fn handle(
         let relatives = related.then(|| relatives(alarms, cx, it));
         let alarms = alarms.list(cx.account(), &cx.region, after.as_deref());
         let wanted = alarms.filter(|(key, alarm)| match &relatives {
-            Some(relatives) => relatives.iter().any(|name| *name == *key.name),
+            Some(relatives) => relatives.contains(&*key.name),
             None => wanted(it, key, alarm),
         });
         let described = wanted.map(|(key, alarm)| Described::of(cx, key, alarm));
@@ -87,13 +89,17 @@ fn check(it: &DescribeAlarmsInput) -> Result<(), Fault> {
 }
 
 /// The names of the alarms that watch one, or are watched by it.
-fn relatives(alarms: &Alarms, cx: &Context<'_>, it: &DescribeAlarmsInput) -> Vec<String> {
+fn relatives<'a>(
+    alarms: &'a Alarms,
+    cx: &Context<'_>,
+    it: &DescribeAlarmsInput,
+) -> BTreeSet<&'a str> {
     let family = |name: &str| Family::of(alarms, &alarm::key(cx, name));
     if let Some(name) = &it.children_of_alarm_name {
-        return family(name).children(name).to_vec();
+        return family(name).children(name).iter().copied().collect();
     }
     let name = it.parents_of_alarm_name.as_deref().unwrap_or_default();
-    family(name).parents(name).map(str::to_owned).collect()
+    family(name).parents(name).iter().copied().collect()
 }
 
 fn wanted(it: &DescribeAlarmsInput, key: &AlarmKey, alarm: &Alarm) -> bool {

@@ -9,13 +9,24 @@ use tidemill_wire::{Fault, fault as common};
 
 use crate::disk;
 
-/// The engine's answer as the caller is told it.
+/// The engine's answer as the caller is told it who sent values,
 pub(super) fn of(error: &Error) -> Fault {
+    full_or_failed(error, "metrics: send fewer")
+}
+
+/// and as he is told it who put an alarm, or tagged one.
+pub(super) fn of_alarms(error: &Error) -> Fault {
+    full_or_failed(error, "alarms: delete some")
+}
+
+fn full_or_failed(error: &Error, what_to_do: &str) -> Fault {
     match error {
         Error::Full => Fault::new(
             &common::THROTTLED,
-            "there is no memory for more metrics: send fewer, or start the service with more \
-             (--metrics-memory)",
+            format!(
+                "there is no memory for more {what_to_do}, or start the service with more \
+                 (--metrics-memory)"
+            ),
         ),
         Error::Poisoned(_) => failed(),
     }

@@ -39,10 +39,13 @@ use tidemill_api::cloudwatch::{Request, Response, TagResourceOutput, UntagResour
 use tidemill_metric::Metrics;
 use tidemill_queue::Engine;
 use tidemill_wire::Fault;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::autoscaling::AutoScaling;
 use crate::context::Context;
+
+/// Says that nobody else judges or changes alarms.
+type Alone<'a> = MutexGuard<'a, ()>;
 
 /// The service over its engine.
 #[derive(Clone)]
@@ -50,7 +53,9 @@ pub struct CloudWatch {
     metrics: Metrics,
     /// It looks after the disk for all: where it takes nothing in, neither do we.
     queues: Engine,
-    /// Held while alarms are looked at so that they can be added to, tagged or deleted.
+    /// Held by whoever judges, adds, tags or deletes alarms, from the look at how they are until
+    /// what comes of it is durable: a look shows nothing else, and nobody may find in between what
+    /// was true before.
     editing: Arc<Mutex<()>>,
     /// Held while actions are taken: each once.
     acting: Arc<Mutex<()>>,
@@ -123,6 +128,28 @@ impl CloudWatch {
                 done.map(|()| A::UntagResource(UntagResourceOutput::default()))
             }
             Q::ListTagsForResource(it) => tags::list(self, cx, &it).map(A::ListTagsForResource),
+        }
+    }
+
+    /// Waits until nobody else judges or changes alarms.
+    async fn alone(&self) -> Alone<'_> {
+        self.editing.lock().await
+    }
+
+    /// Has a change of alarms made to its end, and the actions taken that come of it, though the
+    /// caller hangs up: what he leaves half done would be found by others.
+    async fn to_the_end<T, F>(&self, change: impl FnOnce(Self) -> F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        match tokio::spawn(change(self.clone())).await {
+            Ok(done) => done,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The service stops.
+                Err(_) => Err(fault::failed()),
+            },
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidemill_api::cloudwatch::{ComparisonOperator, PutMetricAlarmInput};
 use tidemill_metric::{
-    AlarmKey, AlarmSettings, Alarms, Check, Comparison, Measure, Missing, Source, Watched,
+    AlarmKey, AlarmSettings, Alarms, Check, Comparison, Measure, Missing, Source, Tags, Watched,
 };
 use tidemill_wire::Fault;
 
@@ -27,7 +27,16 @@ pub(super) async fn handle(
     let key = alarm::key(cx, &it.alarm_name);
     let tags = tags::read(it.tags.clone().unwrap_or_default()).map_err(fault::validation)?;
     let settings = settings(cx, it)?;
-    let _alone = service.editing.lock().await;
+    service.to_the_end(|service| put(service, key, settings, tags)).await
+}
+
+async fn put(
+    service: CloudWatch,
+    key: AlarmKey,
+    settings: AlarmSettings,
+    tags: Tags,
+) -> Result<(), Fault> {
+    let _alone = service.alone().await;
     service.metrics.look(|state| {
         let alarms = state.alarms();
         if alarms.find(&key).is_some_and(|alarm| alarm.settings.rule().is_some()) {
@@ -39,7 +48,7 @@ pub(super) async fn handle(
         check_room(alarms, &key)
     })?;
     let put = service.metrics.put_alarm(key, settings, tags).await;
-    put.map_err(|error| fault::of(&error))
+    put.map_err(|error| fault::of_alarms(&error))
 }
 
 /// Whether there may be this alarm, too.

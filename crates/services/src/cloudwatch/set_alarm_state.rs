@@ -2,7 +2,7 @@
 //! their names.
 
 use tidemill_api::cloudwatch::{SetAlarmStateInput, StateValue, errors};
-use tidemill_metric::{Reason, Standing};
+use tidemill_metric::{AlarmKey, Reason, Standing};
 use tidemill_wire::Fault;
 
 use super::{CloudWatch, alarm, fault, names};
@@ -16,9 +16,6 @@ pub(super) async fn set(
 ) -> Result<(), Fault> {
     service.may_change()?;
     let key = alarm::key(cx, &it.alarm_name);
-    let before =
-        service.metrics.look(|state| state.alarms().find(&key).map(|alarm| alarm.reason.standing));
-    let Some(before) = before else { return Err(Fault::new(&errors::RESOURCE_NOT_FOUND, "")) };
     let is_json = |data: &String| serde_json::from_str::<serde_json::Value>(data).is_ok();
     if it.state_reason_data.as_ref().is_some_and(|data| !is_json(data)) {
         return Err(Fault::new(
@@ -37,12 +34,22 @@ pub(super) async fn set(
     };
     let (text, data) = (it.state_reason.into(), it.state_reason_data.map(String::into_boxed_str));
     let reason = Reason { standing, text, data };
+    service.to_the_end(|service| turn(service, key, reason)).await
+}
+
+async fn turn(service: CloudWatch, key: AlarmKey, reason: Reason) -> Result<(), Fault> {
+    let alone = service.alone().await;
+    let before =
+        service.metrics.look(|state| state.alarms().find(&key).map(|alarm| alarm.reason.standing));
+    let Some(before) = before else { return Err(Fault::new(&errors::RESOURCE_NOT_FOUND, "")) };
+    let has_turned = reason.standing != before;
     let now = service.metrics.now();
     let judged = service.metrics.judge(vec![(key.clone(), reason)], now).await;
     judged.map_err(|_| fault::failed())?;
-    if standing != before {
-        service.ripple(vec![key], now).await;
+    if has_turned {
+        service.ripple(&alone, &[key], now).await;
     }
+    drop(alone);
     service.act(None).await;
     Ok(())
 }

@@ -19,12 +19,17 @@ pub(super) async fn add(
     it: TagResourceInput,
 ) -> Result<(), Fault> {
     service.may_change()?;
-    let _alone = service.editing.lock().await;
-    let (key, known) = find(service, cx, &it.resource_arn)?;
-    let tags = read(it.tags).map_err(fault::invalid)?;
+    let key = read_arn(cx, &it.resource_arn)?;
+    service.to_the_end(|service| put(service, key, it.tags)).await
+}
+
+async fn put(service: CloudWatch, key: AlarmKey, tags: Vec<Tag>) -> Result<(), Fault> {
+    let _alone = service.alone().await;
+    let known = find(&service, &key)?;
+    let tags = read(tags).map_err(fault::invalid)?;
     let new = tags.keys().filter(|tag| !known.contains_key(*tag)).count();
     check_number(known.len() + new).map_err(fault::invalid)?;
-    service.metrics.tag_alarm(key, tags).await.map_err(|error| fault::of(&error))
+    service.metrics.tag_alarm(key, tags).await.map_err(|error| fault::of_alarms(&error))
 }
 
 pub(super) async fn remove(
@@ -33,7 +38,8 @@ pub(super) async fn remove(
     it: UntagResourceInput,
 ) -> Result<(), Fault> {
     service.may_change()?;
-    let (key, _) = find(service, cx, &it.resource_arn)?;
+    let key = read_arn(cx, &it.resource_arn)?;
+    find(service, &key)?;
     let keys = it.tag_keys.into_iter().map(String::into_boxed_str).collect();
     service.metrics.untag_alarm(key, keys).await.map_err(|_| fault::failed())
 }
@@ -43,7 +49,7 @@ pub(super) fn list(
     cx: &Context<'_>,
     it: &ListTagsForResourceInput,
 ) -> Result<ListTagsForResourceOutput, Fault> {
-    let (_, tags) = find(service, cx, &it.resource_arn)?;
+    let tags = find(service, &read_arn(cx, &it.resource_arn)?)?;
     let tags = tags.into_iter().map(|(key, value)| Tag { key: key.into(), value: value.into() });
     Ok(ListTagsForResourceOutput { tags: Some(tags.collect()) })
 }
@@ -73,25 +79,21 @@ fn check_number(number: usize) -> Result<(), String> {
     Err(format!("An alarm has at most {MOST} tags."))
 }
 
-/// The alarm of this ARN, and its tags.
-fn find(service: &CloudWatch, cx: &Context<'_>, arn: &str) -> Result<(AlarmKey, Tags), Fault> {
-    let name = arn.splitn(7, ':').nth(6).unwrap_or_default();
-    let key = alarm::key(cx, name);
-    let tags = || {
-        let tags = |state: &tidemill_metric::State| {
-            state.alarms().find(&key).map(|alarm| alarm.tags.clone())
-        };
-        service.metrics.look(tags)
-    };
+/// The alarm of this ARN, if the caller may have it.
+fn read_arn(cx: &Context<'_>, arn: &str) -> Result<AlarmKey, Fault> {
+    let key = alarm::key(cx, arn.splitn(7, ':').nth(6).unwrap_or_default());
     // Of another account or region, or not of an alarm.
-    let tags = if arn == alarm::arn(&key) { tags() } else { None };
-    match tags {
-        Some(tags) => Ok((key, tags)),
-        None => Err(Fault::new(
-            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
-            format!("There is no alarm {arn}."),
-        )),
-    }
+    if arn == alarm::arn(&key) { Ok(key) } else { Err(absent(arn)) }
+}
+
+/// What an alarm is tagged with.
+fn find(service: &CloudWatch, key: &AlarmKey) -> Result<Tags, Fault> {
+    let tags = service.metrics.look(|state| Some(state.alarms().find(key)?.tags.clone()));
+    tags.ok_or_else(|| absent(&alarm::arn(key)))
+}
+
+fn absent(arn: &str) -> Fault {
+    Fault::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, format!("There is no alarm {arn}."))
 }
 
 #[cfg(test)]

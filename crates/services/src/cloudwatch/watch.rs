@@ -30,6 +30,7 @@ impl CloudWatch {
         });
         let mut turned = Vec::new();
         for part in due.chunks(PART) {
+            let alone = self.alone().await;
             let gathered: Vec<(&AlarmKey, Check, Standing, Gathered)> =
                 self.metrics.look(|state| {
                     let gathered = |key| {
@@ -52,13 +53,16 @@ impl CloudWatch {
                 // A journal that accepts nothing more says so to whoever asks for anything.
                 drop(self.metrics.judge(found, at).await);
             }
+            drop(alone);
             tokio::task::yield_now().await;
         }
-        self.ripple(turned, at).await;
+        let alone = self.alone().await;
+        self.ripple(&alone, &turned, at).await;
         let minute = at.as_secs().is_multiple_of(MINUTE).then_some(at);
         if minute.is_some() {
-            self.catch_up(at).await;
+            self.catch_up(&alone, at).await;
         }
+        drop(alone);
         self.act(minute).await;
     }
 }
