@@ -97,6 +97,14 @@ class Scaled(Mill):
         until(settled, f"{name} has {count} in service", patience)
         return self.serving(name)
 
+    def look(self, name="witness"):
+        """Waits until the service has looked at every group anew: by then, another one changed."""
+        if self.group(name) is None:
+            self.make(name)
+        other = 1 - self.group(name)["DesiredCapacity"]
+        self.groups.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=other)
+        self.until_serving(other, name)
+
     def activities(self, name="workers", **more):
         """What a group did, the newest first."""
         if name:

@@ -227,14 +227,39 @@ def test_suspended_processes_rest_until_they_are_resumed(scaled):
     scaled.make(DesiredCapacity=1)
     (first,) = scaled.until_serving(1)
     names = {"AutoScalingGroupName": "workers"}
-    scaled.groups.suspend_processes(ScalingProcesses=["ReplaceUnhealthy", "Launch"], **names)
-    suspended = [one["ProcessName"] for one in scaled.group()["SuspendedProcesses"]]
-    assert suspended == ["Launch", "ReplaceUnhealthy"]
+
+    def suspend(*processes):
+        others = [one["ProcessName"] for one in scaled.group()["SuspendedProcesses"]]
+        scaled.groups.suspend_processes(ScalingProcesses=[*processes], **names)
+        if others:
+            scaled.groups.resume_processes(ScalingProcesses=others, **names)
+        suspended = [one["ProcessName"] for one in scaled.group()["SuspendedProcesses"]]
+        assert suspended == sorted(processes)
+
+    def want(count):
+        scaled.groups.set_desired_capacity(DesiredCapacity=count, **names)
+        scaled.look()
+
+    suspend("Launch")
+    want(2)
+    assert len(scaled.group()["Instances"]) == 1
+    suspend("Terminate")
+    scaled.until_serving(2)
+    want(1)
+    assert len(scaled.serving()) == 2
+    suspend("HealthCheck")
+    (first,) = scaled.until_serving(1)
     scaled.ec2.stop_instances(InstanceIds=[first])
+    until(lambda: scaled.state(first) == "stopped", "it is stopped")
+    scaled.look()
+    (told,) = scaled.group()["Instances"]
+    assert (told["LifecycleState"], told["HealthStatus"]) == ("InService", "Healthy")
+    suspend("ReplaceUnhealthy")
     until(
         lambda: scaled.group()["Instances"][0]["HealthStatus"] == "Unhealthy", "it is judged"
     )
-    assert scaled.group()["Instances"][0]["LifecycleState"] == "InService"
+    scaled.look()
+    assert scaled.serving() == [first]
     scaled.groups.resume_processes(**names)
     until(lambda: scaled.serving() not in ([], [first]), "it is replaced")
     assert scaled.group()["SuspendedProcesses"] == []
@@ -374,13 +399,21 @@ def test_tags_are_set_and_taken_and_found(scaled):
     assert describe(Filters=[{"Name": "key", "Values": ["x"]}])["Tags"] == [every[0], every[2]]
     first = describe(MaxRecords=2)
     assert first["Tags"] == every[:2]
+    # The next page begins where this one ended, though what it ended with is gone.
+    scaled.groups.delete_tags(Tags=[every[1]])
     assert describe(NextToken=first["NextToken"])["Tags"] == every[2:]
+    scaled.groups.create_or_update_tags(Tags=[every[1]])
     found = scaled.groups.describe_auto_scaling_groups(Filters=[{"Name": "tag:x", "Values": ["3"]}])
     assert [one["AutoScalingGroupName"] for one in found["AutoScalingGroups"]] == ["b"]
     scaled.groups.delete_tags(Tags=[tag("a", "x", "1")])
     assert describe(Filters=[{"Name": "auto-scaling-group", "Values": ["a"]}])["Tags"] == [every[1]]
-    code, _ = refusal(scaled.groups.create_or_update_tags, Tags=[tag("none", "x", "1")])
-    assert code == "ValidationError"
+    # Of a request for several groups all is done or nothing.
+    left = describe()["Tags"]
+    wrong = [tag("a", "z", "1"), tag("none", "x", "1")]
+    assert refusal(scaled.groups.create_or_update_tags, Tags=wrong)[0] == "ValidationError"
+    wrong = [tag("b", "x", "3"), tag("none", "x", "1")]
+    assert refusal(scaled.groups.delete_tags, Tags=wrong)[0] == "ValidationError"
+    assert describe()["Tags"] == left
 
 
 def test_metrics_are_asked_for_by_name(scaled):

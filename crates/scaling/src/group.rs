@@ -20,6 +20,8 @@ mod policy;
 mod policy_verbs;
 mod record;
 mod refusal;
+#[cfg(test)]
+mod samples;
 mod scheduled;
 mod settings;
 mod stand;
@@ -55,12 +57,13 @@ pub use settings::{
     HealthCheck, Process, Protection, Settings, Source, Tag, Tags, TemplateSource, Termination,
 };
 pub use stand::Stand;
-pub use state::{ACTIVITIES, State};
+pub use state::{ACTIVITIES, GONE, State};
 pub use verbs::{CONFIGURATIONS, GROUPS, NewGroup, TAGS};
 
 use crate::{Workers, aws};
 
-/// Most causes of one activity.
+/// Most causes that are kept of what the group was told to have. An activity tells them with its
+/// own.
 const CAUSES: usize = 3;
 /// The longest pause after launches that failed one after the other.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -111,7 +114,7 @@ pub struct Group {
     /// When the last of them did.
     #[cbor(n(13), with = "codec::maybe_time", has_nil)]
     failed: Option<Timestamp>,
-    /// When the last instance had come or gone.
+    /// When the last instance had come or gone as it should.
     #[cbor(n(14), with = "codec::maybe_time", has_nil)]
     settled: Option<Timestamp>,
     /// Whether it was told that all that might go are spared, since it was last told its size.
@@ -228,9 +231,27 @@ impl Group {
         self.members.is_empty() && self.launching.is_empty()
     }
 
-    /// Whether it does this by itself now.
+    /// Whether it does this by itself now. One that is being deleted terminates whatever anybody
+    /// says.
     pub fn does(&self, process: Process) -> bool {
-        !self.suspended.contains(&process)
+        !self.suspended.contains(&process) || self.closing && process == Process::Terminate
+    }
+
+    /// Whether this instance is not chosen when the group shrinks: nobody is spared where all is
+    /// to end.
+    fn spares(&self, member: &Member) -> bool {
+        member.protected && !self.closing
+    }
+
+    /// How many of those that go are to be followed by others.
+    fn replaced(&self) -> Workers {
+        workers(self.members().filter(|it| it.state.is_going() && it.replaced).count())
+    }
+
+    /// How many it is going to launch as soon as it may, besides those whose launch has begun: the
+    /// followers of who goes, and those that are missing otherwise.
+    pub fn to_come(&self) -> Workers {
+        self.desired - (self.capacity() - self.replaced())
     }
 
     /// How many it has, against what it should have: who comes counts, who goes does not, unless
@@ -297,29 +318,20 @@ impl Group {
                 self.causes.drain(..more);
                 self.told_spared = false;
                 (self.failures, self.failed) = (0, None);
-                self.forget_causes();
+                self.balance();
             }
             What::Begun(activity) => self.began(activity),
             What::Joined(joined) => {
                 self.launching.remove(&joined.activity);
                 self.members.insert(joined.member.id, joined.member.clone());
+                self.balance();
             }
-            What::Moved(moved) => {
-                let member = self.members.get_mut(&moved.instance)?;
-                (member.state, member.since) = (moved.state, moved.at);
-                (member.activity, member.replaced) = (moved.activity, moved.replaced);
-                if !moved.state.waits() {
-                    member.waits.clear();
-                }
-                if moved.state == Lifecycle::InService {
-                    member.served.get_or_insert(moved.at);
-                }
-                self.forget_causes();
-            }
+            What::Moved(moved) => self.moved(*moved)?,
             What::Ended(ended) => self.ended(ended),
             What::Left(left) => {
                 let member = self.members.remove(&left.instance)?;
                 self.owed = self.owed.saturating_add(u32::from(member.replaced));
+                self.balance();
             }
             What::Judged(judged) => self.members.get_mut(&judged.instance)?.health = judged.health,
             What::Spared(spared) => {
@@ -411,13 +423,33 @@ impl Group {
             | Deed::EnterStandby
             | Deed::ExitStandby => {}
         }
-        self.forget_causes();
+        self.balance();
+    }
+
+    fn moved(&mut self, moved: Moved) -> Option<()> {
+        let member = self.members.get_mut(&moved.instance)?;
+        // One that goes does so since it began to: it was given nothing more from then on.
+        if !(member.state.is_going() && moved.state.is_going()) {
+            member.since = moved.at;
+        }
+        member.state = moved.state;
+        (member.activity, member.replaced) = (moved.activity, moved.replaced);
+        if !moved.state.waits() {
+            member.waits.clear();
+        }
+        if moved.state == Lifecycle::InService {
+            member.served.get_or_insert(moved.at);
+        }
+        self.balance();
+        Some(())
     }
 
     fn ended(&mut self, ended: &record::Ended) {
         let at = ended.end.at;
         self.under_way.remove(&ended.activity);
-        self.settled = Some(at);
+        if ended.end.outcome == Outcome::Successful {
+            self.settled = Some(at);
+        }
         let object = self.members.values_mut().find(|it| it.activity == Some(ended.activity));
         let launch = self.launching.remove(&ended.activity)
             || object.as_ref().is_some_and(|member| member.state.is_coming());
@@ -429,17 +461,20 @@ impl Group {
             Outcome::Failed | Outcome::Cancelled if launch && ended.end.message.is_some() => {
                 (self.failures, self.failed) = (self.failures.saturating_add(1), Some(at));
             }
-            Outcome::Successful => (self.failures, self.failed) = (0, None),
-            Outcome::Failed | Outcome::Cancelled => {}
+            // That one goes well on its way out says nothing of the next that is to come.
+            Outcome::Successful if launch => (self.failures, self.failed) = (0, None),
+            Outcome::Successful | Outcome::Failed | Outcome::Cancelled => {}
         }
     }
 
-    /// What the group was told to do is done, or well on its way: what is done from now on is done
-    /// for other reasons.
-    fn forget_causes(&mut self) {
-        if self.capacity() == self.desired {
+    /// Once the group has as many as it was told, or they are on their way, what is done from now
+    /// on is done for other reasons; and no more are to follow who is gone than are missing.
+    fn balance(&mut self) {
+        let capacity = self.capacity();
+        if capacity == self.desired {
             self.causes.clear();
         }
+        self.owed = self.owed.min((self.desired - capacity).count());
     }
 }
 

@@ -56,17 +56,21 @@ impl FromStr for Cron {
 
 /// The numbers of a field, one a bit: a list of numbers, ranges and stars, each with a step or not.
 fn field(text: &str, (low, high): (u32, u32), names: (u32, &[&str])) -> Result<u64, BadCron> {
+    let digits = |text: &str| -> Option<u32> {
+        // Signs are none.
+        let plain = text.bytes().all(|digit| digit.is_ascii_digit());
+        text.parse().ok().filter(|_| plain)
+    };
     let number = |text: &str| {
         let named = names.1.iter().position(|name| name.eq_ignore_ascii_case(text));
         let named = named.and_then(|at| u32::try_from(at).ok()).map(|at| at + names.0);
-        let digits = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-        let number = named.or_else(|| text.parse().ok().filter(|_| digits));
+        let number = named.or_else(|| digits(text));
         number.filter(|number| (low..=high).contains(number)).ok_or(BadCron)
     };
     let mut bits = 0;
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, Some(step.parse::<u32>().map_err(|_| BadCron)?)),
+            Some((range, step)) => (range, Some(digits(step).ok_or(BadCron)?)),
             None => (part, None),
         };
         let (from, to) = match range.split_once('-') {
@@ -112,6 +116,20 @@ impl Cron {
             from = (0, 0);
         }
         None
+    }
+
+    /// The last of the times until `until`, itself included, one of which is `known`. It is found
+    /// by halving: how many there are in between is no matter.
+    pub fn last(&self, known: Timestamp, until: Timestamp) -> Timestamp {
+        let (mut last, mut after) = (known, until);
+        while after.since(last) >= MINUTE {
+            let middle = last + after.since(last) / 2;
+            match self.after(middle).filter(|next| *next <= until) {
+                Some(next) => last = next,
+                None => after = middle,
+            }
+        }
+        last
     }
 
     fn is_day(&self, date: Date) -> bool {
@@ -187,6 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_many_times_is_found_without_going_through_them() {
+        let known = at(datetime!(2024-02-25 12:00 UTC));
+        for (text, until, last) in [
+            ("* * * * *", datetime!(2054-02-25 12:00:59 UTC), datetime!(2054-02-25 12:00 UTC)),
+            ("0 12 * * *", datetime!(2024-02-26 11:59:59 UTC), datetime!(2024-02-25 12:00 UTC)),
+            ("0 12 * * *", datetime!(2024-02-26 12:00 UTC), datetime!(2024-02-26 12:00 UTC)),
+            ("0 12 25 2 *", datetime!(2029-02-25 11:59 UTC), datetime!(2028-02-25 12:00 UTC)),
+            ("*/7 * * 2 *", datetime!(2024-12-31 0:00 UTC), datetime!(2024-02-29 23:56 UTC)),
+        ] {
+            let cron: Cron = text.parse().unwrap();
+            assert_eq!(cron.last(known, at(until)), at(last), "{text} until {until}");
+        }
+    }
+
+    #[test]
     fn what_never_comes_or_is_not_five_fields_is_none() {
         for bad in [
             "",
@@ -199,6 +232,8 @@ mod tests {
             "* * * 13 *",
             "* * * * 8",
             "*/0 * * * *",
+            "*/+5 * * * *",
+            "*/ * * * *",
             "5-1 * * * *",
             "a * * * *",
             "1,, * * * *",

@@ -20,6 +20,8 @@ use super::{Group, workers};
 
 /// Most launches that begin at one look; one while launches fail.
 const LAUNCHES: usize = 20;
+/// One in so many is replaced at a time of those that have lived long enough; one at least.
+const SHARE: usize = 10;
 
 /// What is seen of instances. What is not in here was not looked at.
 pub type Seen = BTreeMap<InstanceId, Sight>;
@@ -104,6 +106,13 @@ impl Draft<'_> {
             let Some(sight) = seen.get(&id) else { continue };
             match (state, sight) {
                 (Lifecycle::Pending, Sight::Running) => self.arrive(id),
+                // It may run again one day, and nobody waits for that.
+                (state, Sight::Stopped) if state.is_coming() => {
+                    let why = "The instance was stopped before it served.".to_owned();
+                    self.end_of(id, Outcome::Failed, Some(why));
+                    let said = vec![self.said(Cause::NotRunning)];
+                    self.terminate(id, said, false);
+                }
                 (state, Sight::Gone(why)) if state.is_coming() => {
                     let why = why.clone();
                     let why = why.unwrap_or_else(|| "The instance was terminated.".to_owned());
@@ -197,26 +206,45 @@ impl Draft<'_> {
 
     /// Who is not healthy goes, and is followed by another; who has lived long enough, too.
     fn replace(&mut self) {
-        let replaces = self.group.does(Process::ReplaceUnhealthy);
         if !self.group.does(Process::Terminate) {
             return;
         }
-        let lifetime = self.group.settings.lifetime.map(|it| Duration::from_secs(it.into()));
         let mut leaving = Vec::new();
-        for member in self.group.members().filter(|it| it.state == Lifecycle::InService) {
-            let aged = lifetime.is_some_and(|most| self.now.since(member.joined) >= most);
-            let cause = match member.health {
-                Health::NotRunning if replaces => Cause::NotRunning,
-                Health::Told if replaces => Cause::Unhealthy,
-                _ if aged => Cause::Lifetime,
-                _ => continue,
-            };
-            leaving.push((member.id, cause));
+        if self.group.does(Process::ReplaceUnhealthy) {
+            for member in self.group.members().filter(|it| it.state == Lifecycle::InService) {
+                let cause = match member.health {
+                    Health::NotRunning => Cause::NotRunning,
+                    Health::Told => Cause::Unhealthy,
+                    Health::Healthy => continue,
+                };
+                leaving.push((member.id, cause));
+            }
         }
         for (id, cause) in leaving {
             let said = vec![self.said(cause)];
             self.terminate(id, said, true);
         }
+        for id in self.aged() {
+            let said = vec![self.said(Cause::Lifetime)];
+            self.terminate(id, said, true);
+        }
+    }
+
+    /// Who has lived long enough, the oldest first: a share at a time, and nobody before all that
+    /// there should be serve. A group whose instances all came at once does not end at once.
+    fn aged(&self) -> Vec<InstanceId> {
+        let Some(most) = self.group.settings.lifetime else { return Vec::new() };
+        let most = Duration::from_secs(most.into());
+        let serves = |it: &&Member| it.state == Lifecycle::InService;
+        let serving = self.group.members().filter(serves).count();
+        if workers(serving) < self.group.desired {
+            return Vec::new();
+        }
+        let mut aged: Vec<&Member> = self.group.members().filter(serves).collect();
+        aged.retain(|it| self.now.since(it.joined) >= most);
+        aged.sort_by_key(|it| (it.joined, it.id));
+        aged.truncate((serving / SHARE).max(1));
+        aged.into_iter().map(|it| it.id).collect()
     }
 
     /// Who stands by goes too, when all is to end.
@@ -235,9 +263,8 @@ impl Draft<'_> {
 
     /// Who is too many goes.
     fn shrink(&mut self) {
-        let replaced = self.group.members().filter(|it| it.state.is_going() && it.replaced).count();
         let capacity = self.group.capacity();
-        let many = (capacity - workers(replaced) - self.group.desired).count() as usize;
+        let many = (capacity - self.group.replaced() - self.group.desired).count() as usize;
         if many == 0 || !self.group.does(Process::Terminate) {
             return;
         }

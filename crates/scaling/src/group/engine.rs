@@ -15,6 +15,7 @@ use super::member::Member;
 use super::record::{Ended, Event, Joined, What};
 use super::refusal::Refusal;
 use super::state::State;
+use super::verbs::there;
 use super::{Group, Seen, decide};
 
 /// Groups. Cloning shares them.
@@ -83,11 +84,6 @@ impl Groups {
         self.0.changed.notified().await;
     }
 
-    /// Has whoever waits look again.
-    pub fn wake(&self) {
-        self.0.changed.notify_one();
-    }
-
     /// Decides on what happens to a group, and has it happen.
     ///
     /// # Errors
@@ -98,8 +94,7 @@ impl Groups {
         decide: impl FnOnce(&Group, Timestamp) -> Result<Vec<What>, Refusal>,
     ) -> Result<(), GroupError> {
         self.commit(|state, now| {
-            let group = state.group(key).ok_or_else(|| Refusal::NoGroup(key.name.clone()))?;
-            let whats = decide(group, now)?;
+            let whats = decide(there(state, key)?, now)?;
             Ok(whats.into_iter().map(|what| Event::Of(key.clone(), what)).collect())
         })
         .await
@@ -136,7 +131,7 @@ impl Groups {
             let group = state.group(key).filter(|group| group.launching.contains(&activity));
             let Some(group) = group else { return Ok(Vec::new()) };
             joined = true;
-            let protected = group.settings.protects_new;
+            let protected = group.settings.protects_new && !group.closing;
             let member = Member { activity: Some(activity), protected, ..member };
             Ok(vec![Event::Of(key.clone(), What::Joined(Joined { activity, member }))])
         })
@@ -173,9 +168,18 @@ impl Groups {
         &self,
         decide: impl FnOnce(&State, Timestamp) -> Result<Vec<Event>, Refusal>,
     ) -> Result<(), GroupError> {
-        let done = self.commit_quietly(decide).await;
-        self.wake();
-        done
+        let mut changes = false;
+        let told = |state: &State, now| {
+            let events = decide(state, now)?;
+            changes = !events.is_empty();
+            Ok(events)
+        };
+        self.commit_quietly(told).await?;
+        // Who asks in vain, or for what is so already, has nobody look at every group.
+        if changes {
+            self.0.changed.notify_one();
+        }
+        Ok(())
     }
 
     /// The same, without telling.

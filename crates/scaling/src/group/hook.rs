@@ -150,14 +150,15 @@ impl Groups {
     /// If the group or the hook is not there.
     pub async fn delete_hook(&self, key: &GroupKey, name: &str) -> Result<(), GroupError> {
         self.change(key, |group, at| {
-            let hook = group.hooks.get(name).ok_or_else(|| Refusal::NoHook(name.to_owned()))?;
-            let answer = match hook.transition {
-                Transition::Launching => Answer::Abandon,
-                Transition::Terminating => Answer::Continue,
-            };
+            if !group.hooks.contains_key(name) {
+                return Err(Refusal::NoHook(name.to_owned()));
+            }
             let mut whats = vec![What::HookGone(name.to_owned())];
             for member in group.members().filter(|member| waits(member, name)) {
                 let (instance, hook) = (member.id, name.to_owned());
+                // By where it stands: the hook may be one of the other transition by now.
+                let is_coming = member.state.is_coming();
+                let answer = if is_coming { Answer::Abandon } else { Answer::Continue };
                 whats.push(What::Answered(Answered {
                     instance,
                     hook,
@@ -220,10 +221,13 @@ fn waiting(group: &Group, hook: &str, who: Waiter) -> Result<InstanceId, Refusal
     if !group.hooks.contains_key(hook) {
         return Err(Refusal::NoHook(hook.to_owned()));
     }
-    let meant = |member: &&Member| match who {
-        Waiter::Instance(id) => member.id == id,
-        Waiter::Token(token) => member.waits.iter().any(|wait| wait.token == token),
+    let found = match who {
+        Waiter::Instance(id) => group.member(id).filter(|member| waits(member, hook)),
+        // A token is of one wait, and so of one hook.
+        Waiter::Token(token) => group.members().find(|member| {
+            let mut open = member.waits.iter().filter(|wait| wait.answer.is_none());
+            open.any(|wait| wait.token == token && wait.hook == hook)
+        }),
     };
-    let found = group.members().find(meant).filter(|member| waits(member, hook));
     found.map(|member| member.id).ok_or(Refusal::NotWaiting(who))
 }

@@ -17,7 +17,7 @@ pub struct Member {
     /// How it stands in the group.
     #[n(1)]
     pub state: Lifecycle,
-    /// Since when.
+    /// Since when; of one that goes, since it began to.
     #[cbor(n(2), with = "super::codec::time")]
     pub since: Timestamp,
     /// The activity that it is the object of, if that has not ended.
@@ -61,9 +61,12 @@ pub enum Origin {
     /// A launch template; its version is a number.
     #[n(0)]
     Template(#[n(0)] TemplateSource),
-    /// A launch configuration, by its name.
+    /// A launch configuration: its name, and when it was made. Another may have the name by now.
     #[n(1)]
-    Configuration(#[n(0)] String),
+    Configuration(
+        #[n(0)] String,
+        #[cbor(n(1), with = "super::codec::maybe_time", has_nil)] Option<Timestamp>,
+    ),
     /// It was made by somebody else, and attached.
     #[n(2)]
     Elsewhere,
@@ -79,7 +82,7 @@ pub enum Lifecycle {
     /// It runs, and waits for somebody to say that it may serve.
     #[n(1)]
     PendingWait,
-    /// Somebody has.
+    /// Somebody has. No group has one be so for now: what may go on serves at once.
     #[n(2)]
     PendingProceed,
     /// It serves.

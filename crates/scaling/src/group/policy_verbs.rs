@@ -31,7 +31,7 @@ impl Groups {
     /// it was before.
     ///
     /// # Errors
-    /// If the group is not there, or has too many.
+    /// If the group is not there, or has too many, or another of them is a target for this metric.
     pub async fn put_policy(
         &self,
         key: &GroupKey,
@@ -44,6 +44,14 @@ impl Groups {
         self.change(key, |group, _| {
             if group.closing {
                 return Err(Refusal::Closing(key.name.clone()));
+            }
+            let same = |other: &Policy| match (&other.way, &way) {
+                (Way::Tracking(one), Way::Tracking(other)) => one.metric == other.metric,
+                _ => false,
+            };
+            let mut others = group.policies().filter(|(other, _)| *other != name);
+            if others.any(|(_, other)| same(other)) {
+                return Err(Refusal::SameMetric);
             }
             let before = group.policy(name).cloned();
             if before.is_none() && group.policies().count() >= POLICIES {

@@ -105,6 +105,9 @@ pub enum Refusal {
     /// More policies than there may be.
     #[error("there may be {0} policies")]
     TooManyPolicies(usize),
+    /// Another policy of the group is a target for the same metric.
+    #[error("there is a target for this metric already")]
+    SameMetric,
     /// The group has no scheduled action of this name.
     #[error("there is no scheduled action {0}")]
     NoScheduled(String),

@@ -76,42 +76,52 @@ impl Scheduled {
         next.filter(|next| end.is_none_or(|end| *next <= end))
     }
 
-    fn again(&self) -> Option<Self> {
-        let cron: Cron = self.recurrence.as_deref()?.parse().ok()?;
-        let next = cron.after(self.next).filter(|next| self.end.is_none_or(|end| *next <= end))?;
-        Some(Self { next, ..self.clone() })
+    /// What is due of it by `now`, at `next` at the earliest: the last time that it was to be, and
+    /// what it is after that, if it comes again. However many times were missed, it is once.
+    fn due(&self, now: Timestamp) -> (Timestamp, Option<Self>) {
+        let recurrence = self.recurrence.as_deref();
+        let Some(cron) = recurrence.and_then(|text| text.parse::<Cron>().ok()) else {
+            return (self.next, None);
+        };
+        let until = self.end.map_or(now, |end| end.min(now));
+        let last = cron.last(self.next, until);
+        let next = cron.after(last).filter(|next| self.end.is_none_or(|end| *next <= end));
+        (last, next.map(|next| Self { next, ..self.clone() }))
     }
 }
 
 /// What happens to a group whose scheduled actions are looked at when it is `now`: what is due is
-/// done, each by itself, and what is never due again is no more.
+/// done, each by itself and once, and what is never due again is no more.
 pub fn decide_by_schedule(group: &Group, now: Timestamp) -> Vec<What> {
-    let mut group = group.clone();
     let mut whats = Vec::new();
     if group.closing {
         return whats;
     }
-    loop {
-        let due = group.scheduled.iter().filter(|(_, it)| it.next <= now);
-        let Some((name, it)) = due.min_by_key(|(_, it)| it.next) else { return whats };
-        let (name, it) = (name.clone(), it.clone());
-        let mut done = match it.again() {
+    let due = group.scheduled_actions().filter(|(_, it)| it.next <= now);
+    let mut due: Vec<_> = due.map(|(name, it)| (it.due(now), name, it)).collect();
+    due.sort_by_key(|((last, _), name, _)| (*last, *name));
+    let mut draft = group.clone();
+    for ((last, again), name, it) in due {
+        let name = name.to_owned();
+        let mut done = match again {
             Some(action) => vec![What::ScheduledPut(ScheduledPut { name: name.clone(), action })],
             None => vec![What::ScheduledDropped(name.clone())],
         };
         // What was due while this was suspended is left out.
         if group.does(Process::ScheduledActions) {
-            done.extend(carried_out(&group, name, &it));
+            done.extend(carried_out(&draft, name, it, last));
         }
         for what in done {
-            group.happened(&what).expect("what is decided on is about what is there");
+            draft.happened(&what).expect("what is decided on is about what is there");
             whats.push(what);
         }
     }
+    whats
 }
 
-/// What an action makes of a group. Limits that would not hold are left as they are.
-fn carried_out(group: &Group, action: String, it: &Scheduled) -> Vec<What> {
+/// What an action makes of a group that was due at `at`. Limits that would not hold are left as
+/// they are.
+fn carried_out(group: &Group, action: String, it: &Scheduled, at: Timestamp) -> Vec<What> {
     let (min, max) = (it.min.unwrap_or(group.settings.min), it.max.unwrap_or(group.settings.max));
     if min > max {
         return Vec::new();
@@ -125,7 +135,7 @@ fn carried_out(group: &Group, action: String, it: &Scheduled) -> Vec<What> {
         let step = Step { from: group.desired, to: desired };
         let (min, max, desired_told) = (it.min, it.max, it.desired);
         let cause = Cause::Scheduled { action, min, max, desired: desired_told, step };
-        let said = Some(Said { at: it.next, cause });
+        let said = Some(Said { at, cause });
         whats.push(What::Wanted(Wanted { desired, said }));
     }
     whats

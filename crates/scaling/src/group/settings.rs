@@ -198,10 +198,3 @@ impl Process {
         Self::ScheduledActions,
     ];
 }
-
-impl Settings {
-    /// Seconds that a new instance takes to pull its weight, where a policy says nothing.
-    pub fn warm_up(&self) -> u32 {
-        self.warm_up.unwrap_or(self.cooldown)
-    }
-}

@@ -1,6 +1,6 @@
 //! Everything that is known of groups: the fold of the records.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
@@ -17,6 +17,11 @@ use super::record::{Event, What};
 pub const ACTIVITIES: usize = 500;
 /// How long an activity is remembered: six weeks.
 const REMEMBERED: Duration = Duration::from_hours(6 * 7 * 24);
+/// How often what is older is looked for.
+const SWEEP: Duration = Duration::from_hours(24);
+/// Most names of an account in a region whose groups are gone and whose activities are remembered;
+/// those that did something last are.
+pub const GONE: usize = 500;
 
 /// What is known.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
@@ -29,6 +34,9 @@ pub struct State {
     activities: BTreeMap<GroupKey, VecDeque<Activity>>,
     #[n(2)]
     configurations: BTreeMap<GroupKey, Configuration>,
+    /// When activities were last looked for that are too old.
+    #[cbor(n(3), with = "super::codec::maybe_time", has_nil)]
+    swept: Option<Timestamp>,
 }
 
 impl State {
@@ -103,6 +111,7 @@ impl State {
             }
             What::Gone(()) => {
                 self.groups.remove(&key)?;
+                self.forget_gone(&key);
             }
             What::Configured(configuration) => {
                 self.configurations.insert(key, configuration);
@@ -165,15 +174,37 @@ impl State {
         }
     }
 
-    /// Forgets what is older than anybody may ask for.
+    /// Forgets what is older than anybody may ask for, once in a while: it takes a look at all.
     fn forget(&mut self, now: Timestamp) {
-        let groups: BTreeSet<&GroupKey> = self.groups.keys().collect();
+        if self.swept.is_some_and(|swept| now >= swept && now.since(swept) < SWEEP) {
+            return;
+        }
+        self.swept = Some(now);
+        let groups = &self.groups;
         self.activities.retain(|key, known| {
             while known.front().is_some_and(|first| now.since(first.began) > REMEMBERED) {
                 known.pop_front();
             }
-            !known.is_empty() || groups.contains(key)
+            !known.is_empty() || groups.contains_key(key)
         });
+    }
+
+    /// A group is gone: if too many names of its place are remembered whose groups are, forgets the
+    /// one that has done nothing for longest.
+    fn forget_gone(&mut self, key: &GroupKey) {
+        let gone = |other: &GroupKey| {
+            (other.account, &other.region) == (key.account, &key.region)
+                && !self.groups.contains_key(other)
+        };
+        let gone: Vec<_> = self.activities.iter().filter(|(other, _)| gone(other)).collect();
+        if gone.len() <= GONE {
+            return;
+        }
+        let last = |known: &VecDeque<Activity>| known.back().map(|last| last.began);
+        let oldest = gone.into_iter().min_by_key(|(_, known)| last(known));
+        if let Some(oldest) = oldest.map(|(other, _)| other.clone()) {
+            self.activities.remove(&oldest);
+        }
     }
 }
 

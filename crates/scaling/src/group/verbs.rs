@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use tidemill_base::Timestamp;
 
+use super::Group;
 use super::activity::{Activity, Cause, Said, Step};
 use super::configuration::Configuration;
 use super::decide::terminate_one;
 use super::engine::{GroupError, Groups};
-use super::hook::Hook;
+use super::hook::{HOOKS, Hook};
 use super::ids::{GroupKey, InstanceId};
 use super::member::{Health, Lifecycle, Member};
 use super::record::{Event, HookSet, Judged, Made, Moved, Spared, Wanted, What};
 use super::refusal::Refusal;
 use super::settings::{Process, Protection, Settings, Source, Tag, Tags};
 use super::state::State;
-use super::{ActivityId, Group};
 use crate::Workers;
 
 /// Most tags of a group.
@@ -42,7 +42,8 @@ impl Groups {
     /// Makes a group.
     ///
     /// # Errors
-    /// If there is one of this name, or there are too many, or its limits do not hold.
+    /// If there is one of this name, or there are too many, or its limits do not hold, or its hooks
+    /// are too many or two of one name.
     pub async fn create(&self, key: &GroupKey, new: NewGroup) -> Result<(), GroupError> {
         let id = self.new_id();
         self.commit(|state, at| {
@@ -57,6 +58,13 @@ impl Groups {
             }
             within(&new.settings, new.desired)?;
             has_source(state, key, &new.settings)?;
+            if new.hooks.len() > HOOKS {
+                return Err(Refusal::TooManyHooks(HOOKS));
+            }
+            let names: BTreeSet<&String> = new.hooks.iter().map(|(name, _)| name).collect();
+            if names.len() < new.hooks.len() {
+                return Err(Refusal::BadHook("A lifecycle hook's name is there twice."));
+            }
             let step = Step { from: Workers::NONE, to: new.desired };
             let said = Some(Said { at, cause: Cause::Created(step) });
             let made = Made { id, at, settings: new.settings, tags: new.tags };
@@ -133,13 +141,6 @@ impl Groups {
                 });
             }
             let mut whats = vec![What::Closing(())];
-            let spared = group.members().filter(|it| it.protected).map(|it| it.id).collect();
-            whats.push(What::Spared(Spared { instances: spared, protected: false }));
-            if group.suspended.contains(&Process::Terminate) {
-                let mut suspended = group.suspended.clone();
-                suspended.remove(&Process::Terminate);
-                whats.push(What::Suspended(suspended));
-            }
             let step = Step { from: group.desired, to: Workers::NONE };
             for member in group.members().filter(|it| it.state == Lifecycle::TerminatingWait) {
                 let Member { id: instance, activity, replaced, .. } = *member;
@@ -317,34 +318,47 @@ impl Groups {
         .await
     }
 
-    /// Sets tags of a group.
+    /// Sets tags of groups, each of which is named once: of all of them or of none.
     ///
     /// # Errors
-    /// If it is not there, or would have too many.
-    pub async fn tag(&self, key: &GroupKey, tags: Tags) -> Result<(), GroupError> {
-        self.change(key, |group, _| {
-            let more = tags.keys().filter(|name| !group.tags.contains_key(*name)).count();
-            if group.tags.len() + more > TAGS {
-                return Err(Refusal::TooManyTags(TAGS));
+    /// If one is not there, or would have too many.
+    pub async fn tag(&self, groups: Vec<(GroupKey, Tags)>) -> Result<(), GroupError> {
+        self.commit(|state, _| {
+            let mut events = Vec::new();
+            for (key, tags) in groups {
+                let group = there(state, &key)?;
+                let more = tags.keys().filter(|name| !group.tags.contains_key(*name)).count();
+                if group.tags.len() + more > TAGS {
+                    return Err(Refusal::TooManyTags(TAGS));
+                }
+                events.push(Event::Of(key, What::Tagged(tags)));
             }
-            Ok(vec![What::Tagged(tags)])
+            Ok(events)
         })
         .await
     }
 
-    /// Takes tags from a group: those for which `which` says so.
+    /// Takes tags from groups, each of which is named once: those for which `which` says so of
+    /// one; from all groups or from none.
     ///
     /// # Errors
-    /// If it is not there.
+    /// If one is not there.
     pub async fn untag(
         &self,
-        key: &GroupKey,
-        which: impl Fn(&str, &Tag) -> bool,
+        groups: &[GroupKey],
+        which: impl Fn(&GroupKey, &str, &Tag) -> bool,
     ) -> Result<(), GroupError> {
-        self.change(key, |group, _| {
-            let gone = group.tags.iter().filter(|(name, tag)| which(name, tag));
-            let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
-            Ok(if gone.is_empty() { Vec::new() } else { vec![What::Untagged(gone)] })
+        self.commit(|state, _| {
+            let mut events = Vec::new();
+            for key in groups {
+                let tags = there(state, key)?.tags.iter();
+                let gone = tags.filter(|(name, tag)| which(key, name, tag));
+                let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
+                if !gone.is_empty() {
+                    events.push(Event::Of(key.clone(), What::Untagged(gone)));
+                }
+            }
+            Ok(events)
         })
         .await
     }
@@ -436,8 +450,13 @@ impl Groups {
 
 /// The group of this name, if it may be told anything.
 pub(super) fn open<'a>(state: &'a State, key: &GroupKey) -> Result<&'a Group, Refusal> {
-    let group = state.group(key).ok_or_else(|| Refusal::NoGroup(key.name.clone()))?;
+    let group = there(state, key)?;
     if group.closing { Err(Refusal::Closing(key.name.clone())) } else { Ok(group) }
+}
+
+/// The group of this name.
+pub(super) fn there<'a>(state: &'a State, key: &GroupKey) -> Result<&'a Group, Refusal> {
+    state.group(key).ok_or_else(|| Refusal::NoGroup(key.name.clone()))
 }
 
 fn within(settings: &Settings, wanted: Workers) -> Result<(), Refusal> {
@@ -468,11 +487,4 @@ pub(super) fn cooled_down(group: &Group, now: Timestamp) -> Result<(), Refusal> 
     }
     let cooldown = std::time::Duration::from_secs(group.settings.cooldown.into());
     if group.cooldown().holds(cooldown, now) { Err(Refusal::CoolingDown) } else { Ok(()) }
-}
-
-impl State {
-    /// The activity of this id, of a group of this name.
-    pub fn activity(&self, key: &GroupKey, id: ActivityId) -> Option<&Activity> {
-        self.activities(key).find(|activity| activity.id == id)
-    }
 }

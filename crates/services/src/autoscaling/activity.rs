@@ -1,7 +1,10 @@
 //! DescribeScalingActivities: what groups did, and an activity as the API shows it.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use tidemill_api::autoscaling::{ActivitiesType, Activity as Shown, DescribeScalingActivitiesType};
+use tidemill_base::Timestamp;
 use tidemill_scaling::group::{Activity, Cause, GroupKey, State};
 use tidemill_wire::Fault;
 
@@ -32,21 +35,37 @@ pub(super) fn describe(
                 state.active(cx.account(), &cx.region).filter(|it| **it == key).collect()
             }
         };
-        let mut found: Vec<(&GroupKey, &Activity)> = Vec::new();
+        let mut found: Vec<(String, Shown)> = Vec::new();
         for key in keys {
             let now = state.group(key).map(|group| group.id);
-            let shown = state.activities(key).filter(|it| with_gone || Some(it.group) == now);
-            found.extend(shown.map(|activity| (key, activity)));
+            for (order, it) in in_order(state, key) {
+                let named = wanted.is_empty() || wanted.contains(&it.id.to_string());
+                if named && (with_gone || Some(it.group) == now) {
+                    found.push((order, shown(state, key, it)));
+                }
+            }
         }
-        // The newest first, of all groups.
-        found.sort_by_key(|(_, activity)| std::cmp::Reverse(activity.began));
-        let chosen = found.into_iter().filter(|(_, activity)| {
-            wanted.is_empty() || wanted.iter().any(|id| *id == activity.id.to_string())
-        });
-        Ok(chosen.map(|(key, it)| (it.id.to_string(), shown(state, key, it))).collect())
+        Ok(found)
     })?;
     let Page { items, next } = page(found, it.next_token.as_deref(), it.max_records, PAGE)?;
     Ok(ActivitiesType { activities: items, next_token: next })
+}
+
+/// What groups of this name did, each with a key by which the newest of all groups is first.
+fn in_order<'a>(
+    state: &'a State,
+    key: &'a GroupKey,
+) -> impl Iterator<Item = (String, &'a Activity)> {
+    let mut oldest: Vec<&Activity> = state.activities(key).collect();
+    oldest.reverse();
+    // Of those that began at one moment, so many were before.
+    let mut before: BTreeMap<Timestamp, u32> = BTreeMap::new();
+    oldest.into_iter().map(move |it| {
+        let at = before.entry(it.began).or_default();
+        *at += 1;
+        let (time, number) = (u64::MAX - it.began.as_millis(), u32::MAX - *at);
+        (format!("{time:016x}\0{}\0{number:08x}", key.name), it)
+    })
 }
 
 /// An activity as it is shown.

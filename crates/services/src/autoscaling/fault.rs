@@ -113,6 +113,9 @@ fn of_instances(refusal: Refusal) -> Fault {
         }
         Refusal::NoPolicy(name) => no_policy(&name),
         Refusal::TooManyPolicies(most) => limit(format!("A group may have {most} policies.")),
+        Refusal::SameMetric => validation(
+            "Only one TargetTrackingScaling policy for a given metric specification is allowed.",
+        ),
         Refusal::NoScheduled(name) => {
             validation(format!("Scheduled action name not found - {name} not found"))
         }
@@ -178,11 +181,17 @@ pub(super) fn bad_token() -> Fault {
 }
 
 /// Refuses parameters that a group here has no use for: the first of them that is there.
-pub(super) fn refuse(parameters: &[(&'static str, bool)]) -> Result<(), Fault> {
+pub(super) fn refuse(parameters: &[(&str, bool)]) -> Result<(), Fault> {
+    none_of(parameters, |name| format!("{name} is not supported by the groups of Tidemill."))
+}
+
+/// Refuses parameters that are not to be there, in words for the first of them that is.
+pub(super) fn none_of(
+    parameters: &[(&str, bool)],
+    words: impl FnOnce(&str) -> String,
+) -> Result<(), Fault> {
     match parameters.iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((name, _)) => {
-            Err(validation(format!("{name} is not supported by the groups of Tidemill.")))
-        }
+        Some((name, _)) => Err(validation(words(name))),
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn instance(member: &Member) -> Instance {
 pub(super) fn origin(origin: &Origin) -> (Option<LaunchTemplateSpecification>, Option<String>) {
     match origin {
         Origin::Template(it) => (Some(template(it)), None),
-        Origin::Configuration(name) => (None, Some(name.clone())),
+        Origin::Configuration(name, _) => (None, Some(name.clone())),
         Origin::Elsewhere => (None, None),
     }
 }

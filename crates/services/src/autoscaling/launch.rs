@@ -51,8 +51,9 @@ pub(super) fn prepare(
             let named = GroupKey { name: name.clone(), ..key.clone() };
             let configuration = state.configuration(&named);
             let gone = || format!("The launch configuration {name} does not exist.");
-            let bytes = &configuration.ok_or_else(gone)?.recipe;
-            (read(bytes)?, None, Origin::Configuration(name.clone()))
+            let configuration = configuration.ok_or_else(gone)?;
+            let origin = Origin::Configuration(name.clone(), Some(configuration.made));
+            (read(&configuration.recipe)?, None, origin)
         }
     };
     ec2::check(&recipe).map_err(|fault| fault::of_launch(&fault))?;
@@ -65,9 +66,7 @@ pub(super) fn prepare(
         let first = subnets.split(',').next().map(str::trim).filter(|subnet| !subnet.is_empty());
         recipe.subnet = first.map(str::to_owned);
     }
-    let propagated = group.tags.iter().filter(|(_, tag)| tag.propagates);
-    let mut tags: Tags = propagated.map(|(name, tag)| (name.clone(), tag.value.clone())).collect();
-    tags.insert(GROUP.to_owned(), key.name.clone());
+    let mut tags = tags(key, group);
     if let Origin::Template(source) = &origin {
         tags.insert("aws:ec2launchtemplate:id".to_owned(), source.id.clone());
         let version = source.version.clone().unwrap_or_default();
@@ -79,6 +78,15 @@ pub(super) fn prepare(
     // The activity sets the request apart; what is launched for it does not change it.
     let token = Some((activity.to_string(), 0));
     Ok((Launch { recipe, template, least: 1, most: 1, token }, origin))
+}
+
+/// The tags that a group gives its instances: those of its own that propagate, and one that says
+/// which group it is.
+pub(super) fn tags(key: &GroupKey, group: &Group) -> Tags {
+    let propagated = group.tags.iter().filter(|(_, tag)| tag.propagates);
+    let mut tags: Tags = propagated.map(|(name, tag)| (name.clone(), tag.value.clone())).collect();
+    tags.insert(GROUP.to_owned(), key.name.clone());
+    tags
 }
 
 type Found = (Recipe, Option<(tidemill_fleet::TemplateId, u64)>, Origin);

@@ -1,7 +1,7 @@
 //! Ids and names of resources between the wire, the groups and those who run instances.
 
 use tidemill_fleet as fleet;
-use tidemill_scaling::group::{Configuration, Group, GroupKey, InstanceId};
+use tidemill_scaling::group::{Configuration, Group, GroupKey, InstanceId, State};
 use tidemill_wire::Fault;
 
 use super::fault;
@@ -10,6 +10,26 @@ use crate::context::Context;
 /// The caller's group, or launch configuration, of this name.
 pub(super) fn key(cx: &Context<'_>, name: &str) -> GroupKey {
     GroupKey { account: cx.account(), region: cx.region.clone(), name: name.to_owned() }
+}
+
+/// The caller's groups, or the one that is named, which has to be there.
+pub(super) fn groups_named<'a>(
+    state: &'a State,
+    cx: &Context<'_>,
+    group: Option<&str>,
+) -> Result<Vec<(&'a GroupKey, &'a Group)>, Fault> {
+    let mine = state.groups_of(cx.account(), &cx.region);
+    let meant = mine.filter(|(key, _)| group.is_none_or(|group| group == key.name));
+    let meant: Vec<_> = meant.collect();
+    match group {
+        Some(group) if meant.is_empty() => Err(fault::no_group(group)),
+        _ => Ok(meant),
+    }
+}
+
+/// What things of groups are in the order of: by their groups' names, then by their own.
+pub(super) fn order(key: &GroupKey, name: &str) -> String {
+    format!("{}\0{name}", key.name)
 }
 
 /// The owner of a group's instances.

@@ -1,5 +1,6 @@
 //! Pages: what was asked for, a part at a time. A token is the key of the last thing of the page
-//! before: nothing is kept for one.
+//! before: nothing is kept for one, and the next page begins after that key, whether what had it is
+//! there still or not.
 
 use tidemill_wire::Fault;
 
@@ -13,10 +14,10 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// A page of `all`, of which each has a key, in its order; of so many as are usual, or asked for up
-/// to the most.
+/// A page of `all`, in the order of their keys, which are all different and stay as they are; of so
+/// many as are usual, or asked for up to the most.
 pub(super) fn page<T>(
-    all: Vec<(String, T)>,
+    mut all: Vec<(String, T)>,
     token: Option<&str>,
     size: Option<i32>,
     (usual, most): (usize, usize),
@@ -30,15 +31,13 @@ pub(super) fn page<T>(
             })?
         }
     };
-    let mut rest = all.into_iter().peekable();
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
     if let Some(token) = token.filter(|token| !token.is_empty()) {
         let last = token::read(token).ok_or_else(fault::bad_token)?;
-        // What the page before ended with may be gone by now: then its token is none any more.
-        let mut kept: Vec<_> = rest.collect();
-        let from = kept.iter().position(|(key, _)| *key == last);
-        let from = from.ok_or_else(fault::bad_token)?;
-        rest = kept.split_off(from + 1).into_iter().peekable();
+        let from = all.partition_point(|(key, _)| *key <= last);
+        all.drain(..from);
     }
+    let mut rest = all.into_iter().peekable();
     let mut items = Vec::new();
     let mut last = None;
     for (key, item) in rest.by_ref().take(size) {
@@ -48,4 +47,22 @@ pub(super) fn page<T>(
     let more = rest.peek().is_some();
     let next = last.filter(|_| more).map(|key| token::write(&key));
     Ok(Page { items, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyed(names: &[&str]) -> Vec<(String, String)> {
+        names.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_next_page_begins_after_the_last_of_the_one_before_though_that_is_gone() {
+        let first = page(keyed(&["c", "a", "b", "d"]), None, Some(2), (9, 9)).unwrap();
+        assert_eq!(first.items, ["a", "b"]);
+        let rest = page(keyed(&["d", "a", "c"]), first.next.as_deref(), None, (9, 9)).unwrap();
+        assert_eq!((rest.items, rest.next), (vec!["c".to_owned(), "d".to_owned()], None));
+        assert!(page(keyed(&["a"]), Some("nonsense"), None, (9, 9)).is_err());
+    }
 }

@@ -8,11 +8,11 @@ use tidemill_base::{AccountId, Region};
 use tidemill_metric::AlarmKey;
 use tidemill_scaling::Workers;
 use tidemill_scaling::aws::{Adjustment, BadSteps, Change, Side, Step, Steps};
-use tidemill_scaling::group::{Group, GroupKey, Policy, Simple, State, Stepwise, Target, Way};
+use tidemill_scaling::group::{GroupKey, Policy, Simple, State, Stepwise, Target, Way};
 use tidemill_wire::Fault;
 
 use super::page::{Page, page};
-use super::{AutoScaling, fault, names, target_tracking};
+use super::{AutoScaling, fault, names, settings, target_tracking};
 use crate::context::Context;
 
 /// Policies of a page, and most of them.
@@ -96,16 +96,8 @@ pub(super) fn describe(
         mine.map(|(key, alarm)| (key.clone(), actions(&alarm.settings.actions))).collect()
     });
     let found = service.groups.look(|state| {
-        if let Some(name) = group
-            && state.group(&names::key(cx, name)).is_none()
-        {
-            return Err(fault::no_group(name));
-        }
         let mut found = Vec::new();
-        for (key, it) in state.groups_of(cx.account(), &cx.region) {
-            if group.is_some_and(|group| group != key.name) {
-                continue;
-            }
+        for (key, it) in names::groups_named(state, cx, group)? {
             for (name, policy) in it.policies() {
                 let arn = arn(key, name, policy);
                 let named = wanted.is_empty() || wanted.iter().any(|it| it == name || *it == arn);
@@ -114,7 +106,7 @@ pub(super) fn describe(
                     let acts = |actions: &Vec<Box<str>>| actions.iter().any(|it| **it == *arn);
                     let alarms = alarms.iter().filter(|(_, actions)| acts(actions));
                     let alarms = alarms.map(|(key, _)| shown_alarm(key)).collect();
-                    found.push((arn.clone(), shown(key, (name, policy), arn, alarms)));
+                    found.push((names::order(key, name), shown(key, (name, policy), arn, alarms)));
                 }
             }
         }
@@ -294,7 +286,7 @@ fn read_simple(it: &PutScalingPolicyType) -> Result<Simple, Fault> {
     if adjustment.change == Change::ExactCapacity && by < 0 {
         return Err(fault::validation("An exact capacity cannot be negative."));
     }
-    Ok(Simple { adjustment, cooldown: read_seconds(it.cooldown, "Cooldown")? })
+    Ok(Simple { adjustment, cooldown: settings::seconds("Cooldown", it.cooldown)? })
 }
 
 fn read_steps(it: &PutScalingPolicyType) -> Result<Stepwise, Fault> {
@@ -322,7 +314,7 @@ fn read_steps(it: &PutScalingPolicyType) -> Result<Stepwise, Fault> {
              and Average."
         )));
     }
-    let warm_up = read_seconds(it.estimated_instance_warmup, "EstimatedInstanceWarmup")?;
+    let warm_up = settings::seconds("EstimatedInstanceWarmup", it.estimated_instance_warmup)?;
     Ok(Stepwise { change, steps, warm_up, aggregation: Some(aggregation.to_owned()) })
 }
 
@@ -349,21 +341,8 @@ fn read_tracking(
     })?;
     let (target, source) = target_tracking::read(key, given)?;
     let metric = source.to_bytes();
-    let same = |other: &Policy| match &other.way {
-        Way::Tracking(other) => other.metric == metric,
-        Way::Simple(_) | Way::Stepwise(_) => false,
-    };
-    let taken = service.groups.look(|state| {
-        let policies = state.group(key).into_iter().flat_map(Group::policies);
-        policies.filter(|(name, _)| **name != *it.policy_name).any(|(_, policy)| same(policy))
-    });
-    if taken {
-        return Err(fault::validation(
-            "Only one TargetTrackingScaling policy for a given metric specification is allowed.",
-        ));
-    }
     let disable_scale_in = given.disable_scale_in == Some(true);
-    let warm_up = read_seconds(it.estimated_instance_warmup, "EstimatedInstanceWarmup")?;
+    let warm_up = settings::seconds("EstimatedInstanceWarmup", it.estimated_instance_warmup)?;
     let name = |side| target_tracking::alarm_name(key, side, &service.groups.new_id().to_string());
     let (high, low) = (name(Side::High), (!disable_scale_in).then(|| name(Side::Low)));
     Ok(Target { target, disable_scale_in, warm_up, metric, high, low })
@@ -371,12 +350,7 @@ fn read_tracking(
 
 /// Refuses what does not go with a type of policies.
 fn unfit(kind: &str, given: &[(&str, bool)]) -> Result<(), Fault> {
-    match given.iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((name, _)) => {
-            Err(fault::validation(format!("{name} cannot be specified for a {kind} policy.")))
-        }
-    }
+    fault::none_of(given, |name| format!("{name} cannot be specified for a {kind} policy."))
 }
 
 fn read_change(it: &PutScalingPolicyType) -> Result<Change, Fault> {
@@ -408,13 +382,6 @@ fn read_change(it: &PutScalingPolicyType) -> Result<Change, Fault> {
         ));
     }
     Ok(change)
-}
-
-fn read_seconds(given: Option<i32>, name: &str) -> Result<Option<u32>, Fault> {
-    let read = |seconds| {
-        u32::try_from(seconds).map_err(|_| fault::validation(format!("{name} cannot be negative.")))
-    };
-    given.map(read).transpose()
 }
 
 /// What is wrong with steps.

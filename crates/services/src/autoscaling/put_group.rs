@@ -20,7 +20,7 @@ pub(super) async fn create(
     }
     let hooks = hooks::of_new(it.lifecycle_hook_specification_list.as_deref())?;
     let asked = settings::of_new(service, &key, &it)?;
-    let tags = tags::read(&key.name, it.tags.as_deref().unwrap_or_default())?;
+    let tags = tags::read(&key, it.tags.as_deref().unwrap_or_default())?;
     let desired = asked.desired.or(asked.min).unwrap_or_default();
     let settings = asked.settings(cx)?;
     let limits = (settings.min, settings.max);

@@ -15,7 +15,7 @@ use tidemill_wire::Fault;
 use tracing::warn;
 
 use super::page::{Page, page};
-use super::{AutoScaling, fault, names};
+use super::{AutoScaling, fault, names, settings};
 use crate::context::Context;
 
 /// Actions of a page, and most of them.
@@ -51,11 +51,8 @@ pub(super) async fn put_many(
     cx: &Context<'_>,
     it: BatchPutScheduledUpdateGroupActionType,
 ) -> Result<BatchPutScheduledUpdateGroupActionAnswer, Fault> {
-    let key = names::key(cx, &it.auto_scaling_group_name);
-    if service.groups.look(|state| state.group(&key).is_none()) {
-        return Err(fault::no_group(&key.name));
-    }
-    check_batch(it.scheduled_update_group_actions.len())?;
+    let count = it.scheduled_update_group_actions.len();
+    let key = of_batch(service, cx, &it.auto_scaling_group_name, count)?;
     let mut failed = Vec::new();
     for action in it.scheduled_update_group_actions {
         let name = action.scheduled_action_name.clone();
@@ -83,11 +80,8 @@ pub(super) async fn delete_many(
     cx: &Context<'_>,
     it: BatchDeleteScheduledActionType,
 ) -> Result<BatchDeleteScheduledActionAnswer, Fault> {
-    let key = names::key(cx, &it.auto_scaling_group_name);
-    if service.groups.look(|state| state.group(&key).is_none()) {
-        return Err(fault::no_group(&key.name));
-    }
-    check_batch(it.scheduled_action_names.len())?;
+    let count = it.scheduled_action_names.len();
+    let key = of_batch(service, cx, &it.auto_scaling_group_name, count)?;
     let mut failed = Vec::new();
     for name in it.scheduled_action_names {
         let done = service.groups.unschedule(&key, &name).await.map_err(fault::of);
@@ -110,20 +104,12 @@ pub(super) fn describe(
                 && it.end_time.is_none_or(|end| action.next <= end))
     };
     let found = service.groups.look(|state| {
-        if let Some(name) = group
-            && state.group(&names::key(cx, name)).is_none()
-        {
-            return Err(fault::no_group(name));
-        }
         let mut found = Vec::new();
-        for (key, it) in state.groups_of(cx.account(), &cx.region) {
-            if group.is_some_and(|group| group != key.name) {
-                continue;
-            }
+        for (key, it) in names::groups_named(state, cx, group)? {
             for (name, action) in it.scheduled_actions() {
                 let named = wanted.is_empty() || wanted.iter().any(|it| it == name);
                 if named && in_time(action) {
-                    found.push((arn(key, name, action), shown(key, name, action)));
+                    found.push((names::order(key, name), shown(key, name, action)));
                 }
             }
         }
@@ -145,11 +131,21 @@ impl AutoScaling {
     }
 }
 
-fn check_batch(count: usize) -> Result<(), Fault> {
-    if count <= BATCH {
-        return Ok(());
+/// The group of a batch of so many actions.
+fn of_batch(
+    service: &AutoScaling,
+    cx: &Context<'_>,
+    group: &str,
+    count: usize,
+) -> Result<GroupKey, Fault> {
+    let key = names::key(cx, group);
+    if service.groups.look(|state| state.group(&key).is_none()) {
+        return Err(fault::no_group(group));
     }
-    Err(fault::validation(format!("A batch has at most {BATCH} scheduled actions.")))
+    if count > BATCH {
+        return Err(fault::validation(format!("A batch has at most {BATCH} scheduled actions.")));
+    }
+    Ok(key)
 }
 
 fn failure(name: String, why: &Fault) -> FailedScheduledUpdateGroupActionRequest {
@@ -185,27 +181,26 @@ fn read(
             "TimeZone {zone} is not supported by Tidemill, which schedules by UTC."
         )));
     }
-    let sizes = [it.min_size, it.max_size, it.desired_capacity];
+    let size = |name, given: Option<i32>| {
+        given.map(|given| settings::number(name, given).map(Workers::new)).transpose()
+    };
+    let sizes = [
+        size("MinSize", it.min_size)?,
+        size("MaxSize", it.max_size)?,
+        size("DesiredCapacity", it.desired_capacity)?,
+    ];
     if sizes.iter().all(Option::is_none) {
         return Err(fault::validation(
             "At least one of MinSize, MaxSize and DesiredCapacity must be specified.",
         ));
     }
-    let mut read = [None; 3];
-    for (read, given) in read.iter_mut().zip(sizes) {
-        *read = given
-            .map(|size| u32::try_from(size).map(Workers::new))
-            .transpose()
-            .map_err(|_| fault::validation("The sizes of a group cannot be negative."))?;
-    }
-    if let [Some(min), Some(max), _] = read
+    if let [Some(min), Some(max), _] = sizes
         && min > max
     {
         return Err(fault::validation("MinSize cannot be greater than MaxSize."));
     }
     let (start, end) = (it.start_time, it.end_time);
-    let new =
-        NewScheduled { start, end, recurrence: it.recurrence, zone: it.time_zone, sizes: read };
+    let new = NewScheduled { start, end, recurrence: it.recurrence, zone: it.time_zone, sizes };
     Ok((it.scheduled_action_name, new))
 }
 

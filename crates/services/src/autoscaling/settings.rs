@@ -211,16 +211,18 @@ fn health_check(kinds: Option<&str>) -> Result<(), Fault> {
 }
 
 fn size(name: &str, given: i32) -> Result<Workers, Fault> {
-    let size = u32::try_from(given).map(Workers::new);
-    size.map_err(|_| fault::validation(format!("{name} must not be negative, and is {given}.")))
+    number(name, given).map(Workers::new)
 }
 
-fn seconds(name: &str, given: Option<i32>) -> Result<Option<u32>, Fault> {
-    let read = |given: i32| {
-        u32::try_from(given)
-            .map_err(|_| fault::validation(format!("{name} must not be negative, and is {given}.")))
-    };
-    given.map(read).transpose()
+/// A number of seconds.
+pub(super) fn seconds(name: &str, given: Option<i32>) -> Result<Option<u32>, Fault> {
+    given.map(|given| number(name, given)).transpose()
+}
+
+/// A number that is not negative.
+pub(super) fn number(name: &str, given: i32) -> Result<u32, Fault> {
+    u32::try_from(given)
+        .map_err(|_| fault::validation(format!("{name} must not be negative, and is {given}.")))
 }
 
 /// Minus one takes it away again.

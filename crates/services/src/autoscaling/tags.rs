@@ -21,12 +21,13 @@ pub(super) async fn put(
     cx: &Context<'_>,
     it: &CreateOrUpdateTagsType,
 ) -> Result<(), Fault> {
+    let mut all = Vec::new();
     for (group, given) in by_group(&it.tags)? {
-        let tags = read(group, &given)?;
         let key = names::key(cx, group);
-        service.groups.tag(&key, tags).await.map_err(fault::of)?;
+        let tags = read(&key, &given)?;
+        all.push((key, tags));
     }
-    Ok(())
+    service.groups.tag(all).await.map_err(fault::of)
 }
 
 pub(super) async fn delete(
@@ -34,17 +35,15 @@ pub(super) async fn delete(
     cx: &Context<'_>,
     it: &DeleteTagsType,
 ) -> Result<(), Fault> {
-    for (group, given) in by_group(&it.tags)? {
-        let key = names::key(cx, group);
-        let gone: Vec<Given> = given;
-        let is_gone = |name: &str, tag: &Tag| {
-            gone.iter().any(|one| {
-                one.key == name && one.value.as_ref().is_none_or(|value| *value == tag.value)
-            })
-        };
-        service.groups.untag(&key, is_gone).await.map_err(fault::of)?;
-    }
-    Ok(())
+    let groups = by_group(&it.tags)?;
+    let keys: Vec<GroupKey> = groups.iter().map(|(group, _)| names::key(cx, group)).collect();
+    let is_gone = |key: &GroupKey, name: &str, tag: &Tag| {
+        let given = groups.iter().filter(|(group, _)| *group == key.name);
+        given.flat_map(|(_, tags)| tags).any(|one| {
+            one.key == name && one.value.as_ref().is_none_or(|value| *value == tag.value)
+        })
+    };
+    service.groups.untag(&keys, is_gone).await.map_err(fault::of)
 }
 
 /// The tags of a request by the group that they are of.
@@ -66,10 +65,11 @@ fn by_group(given: &[Given]) -> Result<Vec<(&str, Vec<Given>)>, Fault> {
 }
 
 /// Reads what a group is tagged with.
-pub(super) fn read(group: &str, given: &[Given]) -> Result<Tags, Fault> {
+pub(super) fn read(key: &GroupKey, given: &[Given]) -> Result<Tags, Fault> {
+    let group = &key.name;
     let mut tags = Tags::new();
     for tag in given {
-        if tag.resource_id.as_deref().is_some_and(|id| id != group) {
+        if tag.resource_id.as_ref().is_some_and(|id| id != group) {
             return Err(fault::validation(format!(
                 "A tag of the group {group} has it as its ResourceId."
             )));
@@ -82,6 +82,7 @@ pub(super) fn read(group: &str, given: &[Given]) -> Result<Tags, Fault> {
         }
         let value = tag.value.clone().unwrap_or_default();
         tuning::check(&tag.key, &value).map_err(fault::validation)?;
+        tuning::check_queue(key, &tag.key, &value).map_err(fault::validation)?;
         let propagates = tag.propagate_at_launch == Some(true);
         if tags.insert(tag.key.clone(), Tag { value, propagates }).is_some() {
             return Err(fault::validation(format!("The tag key {} is there twice.", tag.key)));
@@ -134,13 +135,13 @@ pub(super) fn describe(
     };
     let found = service.groups.look(|state| {
         let all = state.groups_of(cx.account(), &cx.region);
-        let all = all.flat_map(|(key, group)| shown(key, group)).filter(|tag| passes(tag));
-        let keyed = |tag: TagDescription| {
-            let (group, key) = (tag.resource_id.as_deref(), tag.key.as_deref());
-            let (group, key) = (group.unwrap_or_default(), key.unwrap_or_default());
-            (format!("{group}\0{key}"), tag)
+        let all =
+            all.flat_map(|(key, group)| shown(key, group).into_iter().map(move |it| (key, it)));
+        let keyed = |(key, tag): (&GroupKey, TagDescription)| {
+            let name = tag.key.as_deref().unwrap_or_default();
+            (names::order(key, name), tag)
         };
-        all.map(keyed).collect::<Vec<_>>()
+        all.filter(|(_, tag)| passes(tag)).map(keyed).collect::<Vec<_>>()
     });
     let Page { items, next } = page(found, it.next_token.as_deref(), it.max_records, PAGE)?;
     Ok(TagsType { tags: Some(items), next_token: next })

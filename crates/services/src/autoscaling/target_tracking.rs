@@ -81,9 +81,7 @@ fn read_custom(key: &GroupKey, it: &CustomizedMetricSpecification) -> Result<Sou
         ("Unit", it.unit.is_some()),
         ("Period", it.period.is_some()),
     ];
-    if let Some((name, _)) = beside.iter().find(|(_, given)| *given) {
-        return Err(fault::validation(format!("{name} cannot be specified with Metrics.")));
-    }
+    fault::none_of(&beside, |name| format!("{name} cannot be specified with Metrics."))?;
     let queries: Vec<Query> =
         queries.iter().map(|query| read_query(key, query)).collect::<Result<_, _>>()?;
     cloudwatch::check_queries(&queries)

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tidemill_scaling::group::Tags;
+use tidemill_scaling::group::{GroupKey, Tags};
 
 /// What our own tags begin with.
 const OURS: &str = "tidemill:";
+const QUEUE: &str = "tidemill:queue";
 /// The most seconds of any of them: a day.
 const DAY: f64 = 86_400.0;
 
@@ -81,10 +82,10 @@ impl Tuning {
                 let mode = value.parse().map_err(|why| format!("The tag {name}: {why}."))?;
                 self.mode = Some(mode);
             }
-            "tidemill:queue" if value.is_empty() => {
+            QUEUE if value.is_empty() => {
                 return Err(format!("The tag {name} is a queue's name, ARN or URL."));
             }
-            "tidemill:queue" => self.queue = Some(value.to_owned()),
+            QUEUE => self.queue = Some(value.to_owned()),
             "tidemill:goal" => self.goal = Some(seconds(0.1)?),
             "tidemill:idle" => self.idle = Some(seconds(1.0)?),
             "tidemill:drain" => self.drain = Some(seconds(0.0)?),
@@ -103,6 +104,17 @@ impl Tuning {
 /// Checks a tag of a group.
 pub(super) fn check(name: &str, value: &str) -> Result<(), String> {
     Tuning::default().take(name, value)
+}
+
+/// Checks whose queue a tag of a group names: another account's is not for it.
+pub(super) fn check_queue(key: &GroupKey, name: &str, value: &str) -> Result<(), String> {
+    let queue = (name == QUEUE).then(|| crate::sqs::named(value, key.account, &key.region));
+    match queue.flatten() {
+        Some(queue) if queue.account != key.account => {
+            Err(format!("The tag {name} names a queue of another account: {value}."))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

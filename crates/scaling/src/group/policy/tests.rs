@@ -1,15 +1,10 @@
 //! Policies over groups that are made of records alone: AWS's examples, and what keeps them still.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use tidemill_base::Chance;
+use std::collections::BTreeSet;
 
 use super::*;
-use crate::group::record::{Joined, Made, Moved};
-use crate::group::{
-    Health, HealthCheck, InstanceId, Lifecycle, Member, Origin, Protection, Settings, Source,
-    TemplateSource,
-};
+use crate::group::record::{Joined, Moved};
+use crate::group::{Lifecycle, samples};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000);
 /// Everybody who has served since the start is warm by then.
@@ -17,26 +12,7 @@ const LATER: Timestamp = Timestamp::from_millis(2_000_000);
 
 /// A group with so many in service since the start.
 fn group(serving: u32, min: u32, max: u32) -> Group {
-    let (id, name) = ("lt-1".to_owned(), "worker".to_owned());
-    let settings = Settings {
-        min: Workers::new(min),
-        max: Workers::new(max),
-        source: Source::Template(TemplateSource { id, name, version: None }),
-        cooldown: 300,
-        grace: 0,
-        warm_up: None,
-        zones: Vec::new(),
-        subnets: None,
-        termination: Vec::new(),
-        protects_new: false,
-        protection: Protection::None,
-        lifetime: None,
-        context: None,
-        role: None,
-        health: HealthCheck::Machine,
-    };
-    let id = ActivityId::random(&Chance::seeded(1));
-    let mut group = Group::made(Made { id, at: START, settings, tags: BTreeMap::new() });
+    let mut group = samples::group(samples::settings(min, max), START);
     group.happened(&What::Wanted(Wanted { desired: Workers::new(serving), said: None }));
     for number in 0..serving {
         join(&mut group, number, START);
@@ -46,24 +22,8 @@ fn group(serving: u32, min: u32, max: u32) -> Group {
 
 /// One more comes into service.
 fn join(group: &mut Group, number: u32, at: Timestamp) {
-    let instance = InstanceId::from_u64(number.into());
-    let member = Member {
-        id: instance,
-        state: Lifecycle::Pending,
-        since: at,
-        activity: None,
-        joined: at,
-        served: None,
-        origin: Origin::Elsewhere,
-        kind: String::new(),
-        zone: String::new(),
-        image: String::new(),
-        protected: false,
-        health: Health::Healthy,
-        replaced: false,
-        waits: Vec::new(),
-    };
-    let activity = ActivityId::random(&Chance::seeded(number.into()));
+    let member = samples::member(number.into(), at);
+    let (activity, instance) = (samples::id(number.into()), member.id);
     group.happened(&What::Joined(Joined { activity, member }));
     let state = Lifecycle::InService;
     let moved = Moved { instance, state, at, activity: None, replaced: false };
@@ -71,8 +31,7 @@ fn join(group: &mut Group, number: u32, at: Timestamp) {
 }
 
 fn put(group: &mut Group, name: &str, way: Way) {
-    let id = ActivityId::random(&Chance::seeded(7));
-    let policy = Policy { id, enabled: true, way };
+    let policy = Policy { id: samples::id(7), enabled: true, way };
     group.happened(&What::PolicyPut(PolicyPut { name: name.to_owned(), policy }));
 }
 
