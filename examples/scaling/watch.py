@@ -37,7 +37,8 @@ while time.monotonic() < began + PATIENCE:
     if done is None and backlog == 0:
         done = now
     if done is not None and there == 0:
-        print(f"{number} messages: the first worker after {first:.0f} s, {most} at most, "
+        came = "no worker" if first is None else f"the first worker after {first:.0f} s"
+        print(f"{number} messages: {came}, {most} at most, "
               f"all done after {done:.0f} s, nobody left after {now:.0f} s")
         break
     time.sleep(0.5)

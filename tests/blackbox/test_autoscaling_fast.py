@@ -163,7 +163,9 @@ def test_one_that_does_not_finish_in_time_is_stopped_all_the_same(make_scaled):
 
 def test_what_a_tag_of_ours_may_say_is_looked_at_at_once(scaled):
     scaled.template()
-    wrong = [("scaling_mode", "slow"), ("goal", "soon"), ("idle", "-1"), ("nothing", "x")]
+    theirs = "arn:aws:sqs:us-east-1:111122223333:work"
+    wrong = [("scaling_mode", "slow"), ("goal", "soon"), ("idle", "-1"), ("nothing", "x"),
+             ("queue", theirs)]
     for key, value in wrong:
         code, message = refusal(
             scaled.groups.create_auto_scaling_group,
@@ -178,16 +180,16 @@ def test_what_a_tag_of_ours_may_say_is_looked_at_at_once(scaled):
 
 
 def test_a_group_that_is_not_to_listen_to_alarms_is_left_alone_by_the_fast_mind(make_scaled):
-    scaled = fast(make_scaled, "--scaling-mode", "fast")
+    scaled = make_scaled("--scaling-mode", "fast").start()
+    scaled.template()
     queue = scaled.client("sqs")
     url = queue.create_queue(QueueName="work")["QueueUrl"]
     scaled.make(Tags=tags(queue=url))
     scaled.groups.suspend_processes(ScalingProcesses=["AlarmNotification"], **NAME)
+    # One that listens shows that the mind has seen the message.
+    scaled.make("workers-too", Tags=tags(queue=url))
     queue.send_message(QueueUrl=url, MessageBody="0")
-    scaled.groups.set_desired_capacity(DesiredCapacity=1, **NAME)
-    until(lambda: left(queue, url) == 0, "it is done by who was asked for by hand", 60)
-    for activity in scaled.activities():
-        assert "explicitly set group desired capacity" in activity["Cause"]
-    queue.send_message(QueueUrl=url, MessageBody="0")
+    until(lambda: scaled.serving("workers-too"), "the other one follows the queue")
+    assert (scaled.group()["DesiredCapacity"], scaled.activities()) == (0, [])
     scaled.groups.resume_processes(**NAME)
-    until(lambda: left(queue, url) == 0, "the second is done", 60)
+    until(lambda: scaled.serving(), "it follows the queue again")

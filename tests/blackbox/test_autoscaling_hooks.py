@@ -2,6 +2,8 @@
 
 import urllib.request
 
+import pytest
+
 from groups import SLEEPER, make_scaled, refusal, scaled  # noqa: F401 (fixtures)
 from server import until
 from test_autoscaling_groups import said
@@ -140,8 +142,32 @@ def test_a_wait_that_nobody_ends_ends_by_itself(make_scaled):
         LifecycleHookName="up", InstanceId=instance, **NAME
     )
     scaled.advance("59s")
+    scaled.look()
     assert states(scaled) == ["Pending:Wait"]
     scaled.advance("1s")
+    assert until_state(scaled, "InService") == instance
+
+
+@pytest.mark.parametrize(("heartbeat", "renewals"), [(60, 101), (7200, 24)])
+def test_a_wait_is_renewed_for_a_hundred_heartbeats_or_two_days_at_most(
+    make_scaled, heartbeat, renewals
+):
+    scaled = make_scaled("--clock", "manual").start()
+    scaled.template()
+    hook = {"LifecycleHookName": "up", "LifecycleTransition": LAUNCHING,
+            "HeartbeatTimeout": heartbeat, "DefaultResult": "CONTINUE"}
+    scaled.make(LifecycleHookSpecificationList=[hook])
+    scaled.groups.set_desired_capacity(DesiredCapacity=1, **NAME)
+    instance = until_state(scaled, "Pending:Wait")
+    for _ in range(renewals):
+        scaled.advance(f"{heartbeat - 1}s")
+        scaled.groups.record_lifecycle_action_heartbeat(
+            LifecycleHookName="up", InstanceId=instance, **NAME
+        )
+    scaled.look()
+    assert states(scaled) == ["Pending:Wait"]
+    # Its last heartbeat is not over yet.
+    scaled.advance(f"{heartbeat - 1}s")
     assert until_state(scaled, "InService") == instance
 
 
@@ -178,7 +204,20 @@ def test_an_instance_is_taken_in_and_let_go(scaled):
     scaled.make()
     one = scaled.run(SLEEPER)
     attach, detach = scaled.groups.attach_instances, scaled.groups.detach_instances
+
+    def tags():
+        return {tag["Key"]: tag["Value"] for tag in scaled.describe(one).get("Tags", [])}
+
+    scaled.ec2.create_tags(
+        Resources=[one], Tags=[{"Key": "team", "Value": "red"}, {"Key": "own", "Value": "x"}]
+    )
+    given = {"ResourceId": "workers", "ResourceType": "auto-scaling-group", "Value": "blue"}
+    scaled.groups.create_or_update_tags(Tags=[
+        given | {"Key": "team", "PropagateAtLaunch": True},
+        given | {"Key": "kept", "PropagateAtLaunch": False},
+    ])
     attach(InstanceIds=[one], **NAME)
+    assert tags() == {"team": "blue", "own": "x", "aws:autoscaling:groupName": "workers"}
     assert scaled.until_serving(1) == [one]
     assert scaled.group()["DesiredCapacity"] == 1
     assert scaled.activities()[0]["Description"] == f"Attaching an existing EC2 instance: {one}"
@@ -189,6 +228,7 @@ def test_an_instance_is_taken_in_and_let_go(scaled):
         "to 0."
     ]
     assert states(scaled) == [] and scaled.state(one) == "running"
+    assert tags() == {"team": "blue", "own": "x"}
     stranger = "i-00000000000000001"
     assert refusal(attach, InstanceIds=[stranger], **NAME)[0] == "ValidationError"
     # Who is let go without the group shrinking is followed by another.

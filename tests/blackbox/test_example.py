@@ -32,5 +32,11 @@ def test_a_burst_has_workers_appear_and_they_go_when_it_is_done():
     end = r"# 300 messages: .*, (\d+) at most, all done after .* nobody left"
     told = re.search(end, done.stdout)
     assert told and int(told[1]) > 1, done.stdout
+    # Each command is shown as it was run.
+    shown = re.findall(r"^\$ (.*)", done.stdout, re.MULTILINE)
+    place = next(line for line in shown if line.startswith("cd "))
+    endpoint = re.search(r"AWS_ENDPOINT_URL=(\S+)", done.stdout)[1]
+    assert f"aws --endpoint-url {endpoint} sqs create-queue --queue-name orders" in shown
+    assert "tidemill send orders --lines orders.txt" in shown and "scaling." in place
     # What `tidemill top` shows meanwhile.
     assert re.search(r"^orders +\d+", done.stdout, re.MULTILINE), done.stdout

@@ -46,6 +46,8 @@ pub struct QueueMetrics {
     pub counts: Counts,
     /// How many receivers wait.
     pub waiting_receivers: usize,
+    /// When it was last purged.
+    pub purged: Option<Timestamp>,
     /// What happened since the process started.
     pub tally: Tally,
 }
@@ -162,6 +164,7 @@ impl Engine {
             key: queue.facts.key.clone(),
             counts: queue.stock.counts(),
             waiting_receivers: queue.memory.waiters.len(),
+            purged: queue.facts.purged,
             tally: queue.memory.tally,
         })
     }

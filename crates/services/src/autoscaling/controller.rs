@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use tidemill_fleet::{Fleet, Instance, Phase, Reason};
 use tidemill_scaling::group::{
-    Act, ActivityId, GroupKey, Health, InstanceId, Lifecycle, Member, Origin, Seen, Sight, acts,
+    Act, ActivityId, Group, GroupKey, Health, InstanceId, Lifecycle, Member, Origin, Seen, Sight,
+    acts,
 };
 use tracing::{info, warn};
 
+use super::drain::Held;
 use super::fast::Minds;
 use super::{AutoScaling, drain, fault, launch, names};
 use crate::ec2;
@@ -57,11 +59,18 @@ impl AutoScaling {
         let mut passing = false;
         let mut drained = HashSet::new();
         memory.minds.retain(&keys);
+        let mut held = Held::default();
         for key in keys {
-            passing |= memory.minds.think(self, &key).await;
+            passing |= memory.minds.think(self, &key, &mut held).await;
             let seen = self.see(fleet, &key);
             if let Err(error) = self.groups.settle(&key, &seen).await {
                 warn!(group = key.name, %error, "a group was not looked after");
+                // Whoever is given no more messages goes on to be given none.
+                let known = self.groups.look(|state| {
+                    let members = state.group(&key).into_iter().flat_map(Group::members);
+                    members.map(|member| member.id).collect::<Vec<_>>()
+                });
+                drained.extend(known.into_iter().filter(|id| memory.drained.contains(id)));
                 continue;
             }
             let now = self.groups.now();
@@ -71,7 +80,10 @@ impl AutoScaling {
                 drained.extend(drain::begin(&self.queues, group));
                 let mut acts = acts(group, &seen);
                 acts.retain(|act| match act {
-                    Act::Terminate(id) => drain::is_over(&self.queues, group, *id, &seen, now),
+                    Act::Terminate(id) => drain::is_over(group, *id, &seen, now, |id| {
+                        // Who was given something at this look was not looked at yet.
+                        memory.drained.contains(&id) && held.of(&self.queues, id) == 0
+                    }),
                     Act::Launch(_) => true,
                 });
                 Some(acts)

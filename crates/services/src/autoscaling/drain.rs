@@ -4,6 +4,7 @@
 //! The queues remember who is drained only as long as the service runs, so that it is said again
 //! at each look.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
@@ -30,13 +31,26 @@ pub(super) fn begin(queues: &Engine, group: &Group) -> Vec<InstanceId> {
     going
 }
 
-/// Whether an instance that goes may be stopped now.
+/// How many messages each has, looked at once in a pass over the groups, and only if somebody asks.
+#[derive(Default)]
+pub(super) struct Held(Option<BTreeMap<Holder, usize>>);
+
+impl Held {
+    /// How many messages an instance has.
+    pub(super) fn of(&mut self, queues: &Engine, id: InstanceId) -> usize {
+        let all = self.0.get_or_insert_with(|| queues.holders());
+        holder(id).and_then(|holder| all.get(&holder).copied()).unwrap_or_default()
+    }
+}
+
+/// Whether an instance that goes may be stopped now. `is_done` says of one that is given nothing
+/// more whether it was found with nothing since then.
 pub(super) fn is_over(
-    queues: &Engine,
     group: &Group,
     id: InstanceId,
     seen: &Seen,
     now: Timestamp,
+    is_done: impl FnOnce(InstanceId) -> bool,
 ) -> bool {
     let Some(member) = group.member(id) else { return true };
     // One that does not run finishes nothing; nobody waits where all is to end.
@@ -50,7 +64,7 @@ pub(super) fn is_over(
         Lifecycle::Terminating | Lifecycle::TerminatingProceed => now.since(member.since),
         _ => return false,
     };
-    waited >= limit || holder(id).is_none_or(|holder| queues.held(holder) == 0)
+    waited >= limit || is_done(id)
 }
 
 /// Gives one that is gone what there is again: its number may be somebody's.

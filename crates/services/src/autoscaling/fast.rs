@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
-use tidemill_queue::{Engine, QueueId, QueueKey};
+use tidemill_queue::{QueueId, QueueKey, QueueMetrics};
 use tidemill_scaling::fast::{self, Instance, Observation, Phase, Policy};
 use tidemill_scaling::group::{
-    ActivityId, Cause, Group, GroupKey, InstanceId, Lifecycle, Member, Process,
+    ActivityId, Cause, Group, GroupKey, InstanceId, Lifecycle, Member, Origin, Process,
 };
 use tidemill_scaling::{Limits, Messages, Workers};
 
+use super::drain::Held;
 use super::tuning::{Mode, Tuning};
-use super::{AutoScaling, drain, target_tracking};
+use super::{AutoScaling, target_tracking};
 
 /// How often the mind is asked. What it is told is counted over as long.
 const STEP: Duration = Duration::from_secs(1);
@@ -29,36 +30,75 @@ struct Mind {
     group: ActivityId,
     queue: QueueId,
     state: fast::State,
+    came: Came,
     /// When it was asked last.
     asked: Timestamp,
+}
+
+/// How many messages became visible for the first time since a queue was first looked at. What is
+/// counted of a queue is what was sent since the service started, and who is kept back, who may
+/// have been sent before.
+#[derive(Clone, Copy, Debug)]
+struct Came {
+    sent: u64,
+    delayed: u64,
+    purged: Option<Timestamp>,
+    /// What was sent and is not kept back. It may fall for a moment: one that is kept back is
+    /// counted as that a little later than as sent.
+    sum: i64,
+    /// The most that it ever was, which never falls.
+    most: u64,
+}
+
+impl Came {
+    /// What is known after another look, or the first.
+    fn after(before: Option<Self>, (sent, delayed, purged): (u64, u64, Option<Timestamp>)) -> Self {
+        let Some(before) = before else { return Self { sent, delayed, purged, sum: 0, most: 0 } };
+        // What a purge took came to nobody; who is kept back now was sent after it.
+        let kept = if purged == before.purged { before.delayed } else { 0 };
+        let came = sent.cast_signed() - before.sent.cast_signed() + kept.cast_signed();
+        let sum = before.sum + came - delayed.cast_signed();
+        let most = before.most.max(u64::try_from(sum).unwrap_or(0));
+        Self { sent, delayed, purged, sum, most }
+    }
 }
 
 impl Minds {
     /// Asks the mind about a group, if it is its turn, and has the group do what it decides. Says
     /// whether somebody should look again soon: a first message may come at any moment.
-    pub(super) async fn think(&mut self, service: &AutoScaling, key: &GroupKey) -> bool {
+    pub(super) async fn think(
+        &mut self,
+        service: &AutoScaling,
+        key: &GroupKey,
+        held: &mut Held,
+    ) -> bool {
+        let now = service.groups.now();
+        let asked = self.0.get(key).map(|mind| mind.asked);
+        let due = asked.is_none_or(|asked| now.since(asked) >= STEP || now < asked);
+        // Nobody is there to take the first message: it does not wait for the second's end.
+        let rests = |group: &Group| group.is_empty() && group.desired == Workers::NONE;
+        let rests = service.groups.look(|state| state.group(key).is_some_and(rests));
+        if !due && !rests {
+            return false;
+        }
         let Some((group, queue, tuning)) = service.governed(key) else {
             self.0.remove(key);
             return false;
         };
-        let now = service.groups.now();
         let Some(policy) = policy(&group, &tuning) else { return false };
-        let fresh = |mind: &&mut Mind| mind.group == group.id && mind.queue == queue;
-        let known = self.0.get_mut(key).filter(fresh);
-        let is_empty = group.is_empty();
-        let (state, asked) = match known {
-            Some(mind) => (mind.state.clone(), Some(mind.asked)),
-            None => (fast::State::new(&policy), None),
-        };
-        let Some(seen) = observe(&service.queues, queue, &group, now) else { return false };
-        let due = asked.is_none_or(|asked| now.since(asked) >= STEP || now < asked);
-        // Nobody is there to take the first message: it does not wait for the second's end.
-        let awaited = is_empty && group.desired == Workers::NONE && seen.visible > Messages::NONE;
-        if !due && !awaited {
-            return is_empty;
+        let Some(measured) = service.queues.measure(queue) else { return false };
+        if !due && measured.counts.visible == 0 {
+            return true;
         }
+        let fresh = |mind: &&Mind| mind.group == group.id && mind.queue == queue;
+        let known = self.0.get(key).filter(fresh);
+        let counted = (measured.tally.sent, measured.counts.delayed as u64, measured.purged);
+        let came = Came::after(known.map(|mind| mind.came), counted);
+        let state = known.map_or_else(|| fast::State::new(&policy), |mind| mind.state.clone());
+        let seen = observe(&measured, came, &group, now, |id| held.of(&service.queues, id));
+        let is_empty = group.is_empty();
         let (decision, state) = fast::decide(&policy, state, &seen, now);
-        let mind = Mind { group: group.id, queue, state, asked: now };
+        let mind = Mind { group: group.id, queue, state, came, asked: now };
         self.0.insert(key.clone(), mind);
         let mut going = decision.drain.clone();
         going.extend(decision.stop.iter().map(|stop| stop.id));
@@ -104,11 +144,27 @@ impl AutoScaling {
 
     /// The queue that a group works for: as a tag says, or else the one that a target is about.
     fn queue_of(&self, key: &GroupKey, group: &Group, tuning: &Tuning) -> Option<QueueId> {
-        let tracked = || target_tracking::queue_of(group);
-        let named = tuning.queue.clone().or_else(tracked)?;
-        let queue: QueueKey = crate::sqs::named(&named, key.account, &key.region)?;
-        self.queues.find(&queue)
+        self.queues
+            .find(&queue_key(key, tuning.queue.as_deref(), || target_tracking::queue_of(group))?)
     }
+}
+
+/// The queue that is meant by a tag, or else by a metric's dimension. How full it is is its own
+/// account's to know, and nobody else's group follows it.
+fn queue_key(
+    key: &GroupKey,
+    tagged: Option<&str>,
+    tracked: impl FnOnce() -> Option<String>,
+) -> Option<QueueKey> {
+    let GroupKey { account, region, .. } = key;
+    let queue = match tagged {
+        Some(text) => crate::sqs::named(text, *account, region)?,
+        // A dimension has a name, and is of the account that the metric is of.
+        None => {
+            QueueKey { account: *account, region: region.clone(), name: tracked()?.parse().ok()? }
+        }
+    };
+    (queue.account == *account).then_some(queue)
 }
 
 /// What the mind is held to.
@@ -118,54 +174,62 @@ fn policy(group: &Group, tuning: &Tuning) -> Option<Policy> {
     Some(Policy {
         goal: tuning.goal.unwrap_or(usual.goal),
         idle: tuning.idle.unwrap_or(usual.idle),
-        drain: tuning.drain.unwrap_or(usual.drain),
+        // How long they may take who go is no matter here: they are let go as any others.
         ..usual
     })
 }
 
-/// What is seen of a queue and of a group's instances.
+/// What is seen of a queue and of a group's instances, of which `held` says what each holds.
 fn observe(
-    queues: &Engine,
-    queue: QueueId,
+    measured: &QueueMetrics,
+    came: Came,
     group: &Group,
     now: Timestamp,
-) -> Option<Observation<InstanceId>> {
-    let measured = queues.measure(queue)?;
-    let (counts, tally) = (measured.counts, measured.tally);
+    mut held: impl FnMut(InstanceId) -> usize,
+) -> Observation<InstanceId> {
     let number = |count: usize| Messages::new(count as u64);
-    let holders = queues.holders();
-    let held = |id: InstanceId| {
-        drain::holder(id).and_then(|holder| holders.get(&holder).copied()).unwrap_or_default()
-    };
-    let instance = |member: &Member| Instance {
-        id: member.id,
-        launched: member.joined,
-        phase: match member.state {
-            Lifecycle::InService => Phase::InService(member.served.unwrap_or(member.since)),
-            state if state.is_coming() => Phase::Pending,
-            _ => Phase::Draining(member.since),
-        },
-        holds: number(held(member.id)),
-        protected: member.protected,
-    };
     let counted = group.members().filter(|member| member.state != Lifecycle::Standby);
-    let mut instances: Vec<_> = counted.map(instance).collect();
-    // Launches of which nothing is there yet count as well: they are on their way.
-    instances.extend(group.launching().map(|_| Instance {
+    let mut instances: Vec<_> =
+        counted.map(|member| instance(member, number(held(member.id)))).collect();
+    // Launches of which nothing is there yet count as well: they are on their way. So do those
+    // that are to begin, as soon as somebody is gone or launches do not fail any more; only they
+    // may be spared yet.
+    let coming = |protected| Instance {
         id: InstanceId::from_u64(0),
         launched: now,
         phase: Phase::Pending,
         holds: Messages::NONE,
-        protected: true,
-    }));
-    Some(Observation {
-        // One that is kept back has not come yet.
-        arrived: Messages::new(tally.sent) - number(counts.delayed),
-        deleted: Messages::new(tally.deleted),
-        visible: number(counts.visible),
-        in_flight: number(counts.in_flight),
+        protected,
+    };
+    instances.extend(group.launching().map(|_| coming(true)));
+    instances.extend((0..group.to_come().count()).map(|_| coming(false)));
+    Observation {
+        arrived: Messages::new(came.most),
+        deleted: Messages::new(measured.tally.deleted),
+        visible: number(measured.counts.visible),
+        in_flight: number(measured.counts.in_flight),
         instances,
-    })
+    }
+}
+
+/// An instance as the mind sees it.
+fn instance(member: &Member, holds: Messages) -> Instance<InstanceId> {
+    let serves = member.served.unwrap_or(member.since);
+    Instance {
+        id: member.id,
+        launched: member.joined,
+        phase: match member.state {
+            // One that was taken in ran before: that says nothing of how long a launch takes.
+            Lifecycle::InService if member.origin == Origin::Elsewhere => {
+                Phase::InService(Timestamp::EPOCH)
+            }
+            Lifecycle::InService => Phase::InService(serves),
+            state if state.is_coming() => Phase::Pending,
+            _ => Phase::Draining(member.since),
+        },
+        holds,
+        protected: member.protected,
+    }
 }
 
 /// Why the mind decided so, for people.
@@ -191,8 +255,12 @@ fn told(decision: &fast::Decision<InstanceId>, seen: &Observation<InstanceId>) -
             )
         }
         fast::Cause::Idle => "no message was about for a while".to_owned(),
-        fast::Cause::Limits | fast::Cause::Enough => {
+        fast::Cause::Limits => {
             format!("the limits of the group allow no other size; {waiting}")
         }
+        fast::Cause::Enough => format!("as many instances as there were were enough; {waiting}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,15 @@ use tidemill_api::autoscaling::{
     Activity as Shown, AttachInstancesQuery, DetachInstancesAnswer, DetachInstancesQuery,
     EnterStandbyAnswer, EnterStandbyQuery, ExitStandbyAnswer, ExitStandbyQuery,
 };
-use tidemill_fleet::Phase;
+use tidemill_fleet::{self as fleet, Phase, Resource, TAGS};
 use tidemill_scaling::group::{
     Group, GroupError, GroupKey, InstanceId, Lifecycle, Member, Origin, Refusal, Stand,
 };
 use tidemill_wire::Fault;
 
-use super::{AutoScaling, activity, fault, names};
+use tracing::warn;
+
+use super::{AutoScaling, activity, fault, launch, names};
 use crate::context::Context;
 
 /// Most instances of a request.
@@ -45,6 +47,10 @@ pub(super) async fn detach(
     let key = names::key(cx, &it.auto_scaling_group_name);
     let how = Stand::Detach { shrink: it.should_decrement_desired_capacity };
     let activities = stand(service, &key, it.instance_ids.as_deref(), how).await?;
+    let ids = read(it.instance_ids.as_deref())?;
+    let is_ours = |name: &str, _: &str| name == launch::GROUP;
+    let untagged = service.fleet()?.untag(&names::owner(&key), resources(&ids), is_ours).await;
+    tagged(&key, untagged);
     Ok(DetachInstancesAnswer { activities: Some(activities) })
 }
 
@@ -90,6 +96,8 @@ pub(super) async fn attach(
     let key = names::key(cx, &it.auto_scaling_group_name);
     let (ids, now) = (read(it.instance_ids.as_deref())?, service.groups.now());
     let owner = names::owner(&key);
+    let tags = service.groups.look(|state| state.group(&key).map(|it| launch::tags(&key, it)));
+    let tags = tags.ok_or_else(|| fault::no_group(&key.name))?;
     let found = service.fleet()?.look(|state| {
         let member = |id: &InstanceId| {
             let mut mine = state.instances_of(&owner);
@@ -107,6 +115,11 @@ pub(super) async fn attach(
                 let message = format!("The instance {id} has DisableApiTermination.");
                 return Err(fault::validation(message));
             }
+            let more = tags.keys().filter(|name| !instance.tags.contains_key(*name)).count();
+            if instance.tags.len() + more > TAGS {
+                let message = format!("The instance {id} would have more than {TAGS} tags.");
+                return Err(fault::validation(message));
+            }
             let state = Lifecycle::InService;
             let served = Some(now);
             Ok(Member { state, served, ..service.member(instance, Origin::Elsewhere) })
@@ -118,7 +131,20 @@ pub(super) async fn attach(
     done.map_err(|error| match error {
         GroupError::Refused(Refusal::AboveMax { .. }) => sizes(service, &key, count),
         error => fault::of(error),
-    })
+    })?;
+    tagged(&key, service.fleet()?.tag(&owner, resources(&ids), tags).await);
+    Ok(())
+}
+
+fn resources(ids: &[InstanceId]) -> Vec<Resource> {
+    ids.iter().map(|id| Resource::Instance(names::to_fleet(*id))).collect()
+}
+
+/// What was asked for is done, whatever becomes of the tags that go with it.
+fn tagged(key: &GroupKey, done: Result<(), fleet::FleetError>) {
+    if let Err(error) = done {
+        warn!(group = key.name, %error, "the tags of instances were not set to their group's");
+    }
 }
 
 fn read(ids: Option<&[String]>) -> Result<Vec<InstanceId>, Fault> {
