@@ -163,7 +163,8 @@ def test_what_is_watched_is_not_deleted(plain, name, pair):
     plain.put_composite_alarm(AlarmName=f"{name}-other", AlarmRule="TRUE")
     code, _ = refusal(plain.delete_alarms, AlarmNames=[name, f"{name}-other"])
     assert code == "ValidationError"
-    plain.delete_alarms(AlarmNames=[name, *pair])
+    # The same one twice is one.
+    plain.delete_alarms(AlarmNames=[name, name, *pair])
     types = ["CompositeAlarm", "MetricAlarm"]
     found = plain.describe_alarms(AlarmNames=[name, *pair], AlarmTypes=types)
     assert (found["MetricAlarms"], found["CompositeAlarms"]) == ([], [])
@@ -200,9 +201,14 @@ def test_a_name_is_of_one_kind(plain, name, pair):
 def test_its_actions_are_enabled_and_its_tags_kept(plain, name):
     tags = [{"Key": "team", "Value": "blue"}]
     plain.put_composite_alarm(AlarmName=name, AlarmRule="FALSE", Tags=tags)
+    # It has those that it was made with, whatever it is set to later.
+    other = [{"Key": "team", "Value": "red"}, {"Key": "tier", "Value": "1"}]
+    plain.put_composite_alarm(AlarmName=name, AlarmRule="TRUE", Tags=other)
     assert plain.list_tags_for_resource(ResourceARN=arn(name))["Tags"] == tags
     plain.disable_alarm_actions(AlarmNames=[name])
     assert described(plain, name)["ActionsEnabled"] is False
+    plain.enable_alarm_actions(AlarmNames=[name])
+    assert described(plain, name)["ActionsEnabled"] is True
 
 
 def test_composite_alarms_and_how_they_stand_survive_a_kill(fresh):

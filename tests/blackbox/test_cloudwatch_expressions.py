@@ -102,6 +102,18 @@ def test_what_an_expression_lacks_counts_as_nothing_and_what_it_divides_by_nothi
     assert described(plain, name)["StateValue"] == "OK"
 
 
+def test_what_cannot_be_worked_out_any_more_counts_as_missing(shared, plain, name):
+    first = {"Id": "e1", "Expression": "FIRST(REMOVE_EMPTY(METRICS()))", "ReturnData": True}
+    metrics = [metric("m1", name), first]
+    plain.put_metric_alarm(**settings(name, metrics, TreatMissingData="breaching"))
+    measure(plain, shared, **{name: 1})
+    shared.advance("1m")
+    assert described(plain, name)["StateValue"] == "OK"
+    # Where all are empty there is no first.
+    shared.advance("5m")
+    assert described(plain, name)["StateValue"] == "ALARM"
+
+
 def test_an_expression_of_ten_seconds_fills_in_what_is_told_by_the_minute(fresh):
     service = fresh("--clock", "manual").start()
     client = service.client("cloudwatch")
@@ -143,6 +155,22 @@ def wrong(change):
     return queries
 
 
+def chain(length):
+    """Each expression speaks of the one before."""
+    queries = [{"Id": "e0", "Expression": "m", "ReturnData": False}]
+    for n in range(1, length):
+        queries.append({"Id": f"e{n}", "Expression": f"e{n - 1} + 1", "ReturnData": False})
+    queries[-1]["ReturnData"] = True
+    return [metric("m", "x"), *queries]
+
+
+def test_ten_expressions_may_speak_of_one_another(plain, name):
+    plain.put_metric_alarm(**settings(name, chain(10)))
+
+
+returned = metric("m", "x", ReturnData=True)
+
+
 @pytest.mark.parametrize(
     "metrics, message",
     [
@@ -159,7 +187,12 @@ def wrong(change):
         (wrong(lambda it: it[0]["MetricStat"].update(Period=120)), "one period only"),
         (wrong(lambda it: it[0]["MetricStat"].update(Period=5)), "Period must be 10, 20, 30"),
         (wrong(lambda it: it[0].update(AccountId="111111111111")), "watches its own account"),
+        (wrong(lambda it: it[2].update(Period=5)), "Period must be 10, 20, 30"),
         ([metric(f"m{n}", "x", ReturnData=n == 0) for n in range(11)], "at most 10 metrics"),
+        (chain(11), "at most 10 expressions"),
+        # What stands beside a metric that is returned is looked at, too.
+        ([returned, {"Id": "e", "Expression": "m / x", "ReturnData": False}], "there is no x"),
+        ([returned, metric("m2", "x", Period=300)], "one period only"),
     ],
 )
 def test_an_expression_that_no_alarm_can_watch_is_refused(plain, name, metrics, message):
