@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
@@ -73,17 +74,20 @@ def test_a_program_that_floods_its_log_fills_no_disk(mill):
 
 def test_a_program_that_eats_memory_is_killed(mill, bystander):
     mill.start()
-    eater = "held = []\nwhile True: held.append(bytearray(b'x' * (16 << 20)))\n"
+    (kind,) = mill.ec2.describe_instance_types(InstanceTypes=["t3.nano"])["InstanceTypes"]
+    # More than it may hold, and less than one process may write to.
+    parts = kind["MemoryInfo"]["SizeInMiB"] * 3 // 2 // 16
+    eater = (
+        f"import time\nheld = [bytearray(b'x' * (16 << 20)) for _ in range({parts})]\n"
+        "print('held it', flush=True)\ntime.sleep(1000)\n"
+    )
     script = f"#!{sys.executable}\n{eater}" if os.geteuid() else None
     # What tests run with may be out of reach of nobody; the system's own is not.
     script = script or f"#!/usr/bin/env python3\n{eater}"
     instance = mill.run(script, InstanceType="t3.nano")
-    until(
-        lambda: any(
-            word in (log := mill.logged(instance)) for word in ("out of memory", "MemoryError")
-        ),
-        "it has had enough",
-    )
+    log = mill.until_log(instance, "was killed")
+    assert re.search(r"out of memory: \d+ MiB are held where there are 512; python3\S* \(pid", log)
+    assert "MemoryError" not in log
     until(lambda: mill.processes(instance) == [], "it is gone")
     assert mill.state(instance) == "running"
 

@@ -5,8 +5,11 @@ a unit asks for is beyond the service itself."""
 
 import os
 import stat
+import subprocess
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+
+import pytest
 
 from fleet import mill, unit  # noqa: F401 (mill is a fixture)
 from server import until
@@ -76,32 +79,44 @@ def test_a_file_of_variables_is_read_by_whom_the_unit_runs_as(mill):
         mill.until_state(instance, "terminated")
 
 
+GROUPS = "/bin/sh -c 'echo groups: $(id -G); exec sleep 1000'"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root runs programs as others")
 def test_a_unit_has_the_groups_of_its_user_and_no_others(mill):
     mill.start()
-    program = "/bin/sh -c 'echo groups: $(id -G); exec sleep 1000'"
-    for group in ("root", "0", "shadow", "disk"):
-        instance = mill.run(unit(program, f"Group={group}"))
-        if IS_ROOT:
-            log = mill.until_log(instance, "it ended with exit code 216")
-            assert any(why in log for why in (
-                "root's group", f"nobody is not in the group {group}", "there is no group"
-            ))
-            assert "groups:" not in log
-        else:
-            mill.until_log(instance, f"not as {group}: only root can run it as another")
-    instance = mill.run(unit(program, "User=daemon" if IS_ROOT else ""))
+    for group, why in {
+        "root": "no program runs in root's group",
+        "0": "no program runs in root's group",
+        "daemon": "nobody is not in the group daemon",
+        "nosuchgroup": "there is no group nosuchgroup",
+    }.items():
+        instance = mill.run(unit(GROUPS, f"Group={group}"))
+        log = mill.until_log(instance, "it ended with exit code 216")
+        assert why in log and "groups:" not in log, (group, log)
+    instance = mill.run(unit(GROUPS, "User=daemon"))
     log = mill.until_log(instance, "groups: ")
     groups = log.split("groups: ")[1].splitlines()[0].split()
+    told = subprocess.run(["id", "-G", "daemon"], capture_output=True, text=True, check=True)
     # No user is more by its groups than by its name.
-    assert "0" not in groups or not IS_ROOT
+    assert set(groups) == set(told.stdout.split()) - {"0"}
+
+
+@pytest.mark.skipif(IS_ROOT, reason="root runs programs as others")
+def test_without_root_a_unit_runs_as_whoever_runs_the_service(mill):
+    mill.start()
+    instance = mill.run(unit(GROUPS, "Group=root"))
+    log = mill.until_log(instance, "groups: ")
+    assert "not as root: only root can run it as another" in log
+    groups = log.split("groups: ")[1].splitlines()[0].split()
+    assert set(groups) == {str(group) for group in {*os.getgroups(), os.getegid()}}
 
 
 def test_a_unit_is_as_nice_as_its_user_must_be(mill):
     mill.start()
     instance = mill.run(unit("/bin/echo ran", "Nice=-20"))
     log = mill.until_log(instance, "it ended with exit code")
-    if IS_ROOT:
-        assert "it ended with exit code 201" in log and ": ran\n" not in log
+    assert "it ended with exit code 201" in log and ": ran\n" not in log
     instance = mill.run(unit("/bin/sh -c 'echo nice: $(nice)'", "Nice=19"))
     mill.until_log(instance, ": nice: 19\n")
 

@@ -6,9 +6,13 @@ import re
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from fleet import mill  # noqa: F401 (a fixture)
@@ -16,6 +20,9 @@ from server import BINARY, until
 from test_ec2_metadata import SCRIPT, Metadata
 
 ROLE = {"IamInstanceProfile": {"Name": "worker"}}
+
+# What an instance was told.
+SHOW = "#!/bin/sh\nenv\necho that is all\nexec sleep 1000\n"
 
 # What users write: nothing in it says where the keys come from.
 WORKER = f"""#!{sys.executable}
@@ -56,11 +63,21 @@ class Locked:
         self.mill, (self.key, self.secret) = mill, mill.init()
         mill.start()
         self.ec2 = mill.client("ec2", key=self.key, secret=self.secret)
-        launched = self.ec2.run_instances(
-            MinCount=1, MaxCount=1, UserData="#!/bin/sh\nenv\nexec sleep 1000\n", **more
-        )
+        self.launch(SHOW, **more)
+        until(lambda: "that is all" in self.printed(), "it has printed what it was given")
+
+    def launch(self, user_data, **more):
+        launched = self.ec2.run_instances(MinCount=1, MaxCount=1, UserData=user_data, **more)
         self.instance = launched["Instances"][0]["InstanceId"]
-        until(lambda: "USER=" in self.printed(), "it has printed what it was given")
+
+    def advance(self, span):
+        """Moves a manual clock: a guarded service wants that signed."""
+        body = json.dumps({"advance": span}).encode()
+        request = AWSRequest("POST", f"{self.mill.url}/_tidemill/clock", data=body)
+        SigV4Auth(Credentials(self.key, self.secret), "sqs", "us-east-1").add_auth(request)
+        headers = dict(request.headers) | {"Content-Type": "application/json"}
+        status, _, answer = self.mill.request("POST", "/_tidemill/clock", body, headers)
+        assert status == 200, answer
 
     def printed(self):
         return self.ec2.get_console_output(InstanceId=self.instance)["Output"]
@@ -83,9 +100,12 @@ class Locked:
         metadata.url = self.told("AWS_EC2_METADATA_SERVICE_ENDPOINT")
         return metadata
 
-    def end(self):
+    def end_instance(self):
         self.ec2.terminate_instances(InstanceIds=[self.instance], SkipOsShutdown=True)
         until(lambda: self.mill.processes(self.instance) == [], "nothing of it runs")
+
+    def end(self):
+        self.end_instance()
         self.mill.stop()
 
 
@@ -145,39 +165,23 @@ def test_the_metadata_service_tells_the_same_keys_and_the_profile(mill):
     locked.end()
 
 
-def test_keys_are_good_after_a_kill_and_not_when_their_time_is_over(mill):
+def test_keys_are_good_after_a_kill(mill):
     locked = Locked(mill, **ROLE)
     keys = locked.keys()
     mill.kill()
     mill.start()
     signed_by(mill, keys).list_queues()
-    mill.stop()
-    mill.flags += ["--role-session", "2s"]
-    mill.start()
     # What an instance was told once is good still.
-    short = locked.keys()
-    until(
-        lambda: expired(signed_by(mill, short, "sts").get_caller_identity) == "ExpiredToken",
-        "a key ends",
-    )
-    ended = expired(signed_by(mill, short).list_queues)
-    assert ended in ("ExpiredToken", "ExpiredTokenException")
-    # A new one is there long before.
     signed_by(mill, locked.keys()).list_queues()
     locked.end()
 
 
-def expired(call):
-    try:
-        call()
-    except ClientError as refused:
-        return refused.response["Error"]["Code"]
-    return None
-
-
 def test_a_token_that_is_missing_wrong_or_another_keys_is_refused_as_on_aws(mill):
+    mill.flags += ["--log", "trace"]
     locked = Locked(mill, **ROLE)
     keys = locked.keys()
+    secrets = [keys["SecretAccessKey"], keys["Token"], locked.secret]
+    secrets.append(locked.told("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
     unknown = ("InvalidClientTokenId", "UnrecognizedClientException")
     token = keys["Token"]
     forged = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
@@ -201,7 +205,8 @@ def test_a_token_that_is_missing_wrong_or_another_keys_is_refused_as_on_aws(mill
     locked.end()
     # Nothing that is secret is logged.
     log = mill.log.read_text()
-    assert keys["SecretAccessKey"] not in log and token not in log
+    assert '"level":"DEBUG"' in log
+    assert [secret for secret in secrets if secret in log] == []
 
 
 def test_a_guarded_service_gives_no_keys_without_a_profile(mill):
@@ -209,8 +214,36 @@ def test_a_guarded_service_gives_no_keys_without_a_profile(mill):
     assert locked.told("AWS_CONTAINER_CREDENTIALS_FULL_URI") is None
     metadata = locked.metadata()
     assert metadata.ask("/latest/meta-data/iam/security-credentials/")[0] == 404
-    assert metadata.ask("/tidemill/credentials")[0] == 401
     locked.end()
+
+
+def test_what_an_open_service_told_gives_no_keys_once_it_is_guarded(mill):
+    mill.start()
+    instance = mill.run(SHOW)
+    log = mill.until_log(instance, "that is all")
+    told = {
+        name: re.search(rf"AWS_CONTAINER_{name}=(\S+)", log)[1]
+        for name in ("CREDENTIALS_FULL_URI", "AUTHORIZATION_TOKEN")
+    }
+    uri = urllib.parse.urlsplit(told["CREDENTIALS_FULL_URI"])
+    metadata = Metadata.__new__(Metadata)
+    metadata.url = f"{uri.scheme}://{uri.netloc}"
+
+    def ask(shown):
+        return metadata.ask(uri.path, Authorization=shown)[0]
+
+    assert ask(told["AUTHORIZATION_TOKEN"]) == 200
+    mill.stop()
+    key, secret = mill.init()
+    mill.start()
+    # It shows the right thing, and has no role any more.
+    assert ask(told["AUTHORIZATION_TOKEN"]) == 404
+    assert ask("made up") == 401
+    mill.client("ec2", key=key, secret=secret).terminate_instances(
+        InstanceIds=[instance], SkipOsShutdown=True
+    )
+    until(lambda: mill.processes(instance) == [], "nothing of it runs")
+    mill.stop()
 
 
 def test_a_profile_that_cannot_be_one_is_refused(mill):
@@ -244,45 +277,48 @@ print("I am", boto3.client("sts").get_caller_identity()["Arn"], flush=True)
     assert f"arn:aws:sts::000000000000:assumed-role/worker/{named}" in log
 
 
-def test_boto3_has_a_new_key_before_the_old_one_ends(mill):
+def test_a_key_ends_when_its_time_is_over_and_the_next_is_there_long_before(mill):
     as_whom(mill)
-    mill.flags += ["--role-session", "6s"]
-    key, secret = mill.init()
-    mill.start()
-    ec2 = mill.client("ec2", key=key, secret=secret)
+    mill.flags += ["--clock", "manual", "--role-session", "3m"]
+    locked = Locked(mill, **ROLE)
+    first = locked.keys()
+    # A sixth of its life.
+    locked.advance("30s")
+    second = locked.keys()
+    assert second["AccessKeyId"] != first["AccessKeyId"]
+    for keys in (first, second):
+        signed_by(mill, keys).list_queues()
+    locked.advance("151s")
+    assert code(signed_by(mill, first, "sts").get_caller_identity) == "ExpiredToken"
+    ended = code(signed_by(mill, first).list_queues)
+    assert ended in ("ExpiredToken", "ExpiredTokenException")
+    signed_by(mill, locked.keys()).list_queues()
+    locked.end()
+
+
+def test_boto3_finds_the_keys_of_its_instance(mill):
+    as_whom(mill)
+    locked = Locked(mill, **ROLE)
     script = f"""#!{sys.executable}
-import boto3, time
-session = boto3.Session()
-sqs = session.client("sqs")
-seen = []
-while len(seen) < 9:
-    sqs.list_queues()
-    key = session.get_credentials().get_frozen_credentials().access_key
-    if key not in seen:
-        seen.append(key)
-        print("key", len(seen), flush=True)
-    time.sleep(0.2)
-print("never refused", flush=True)
+import boto3
+print("I am", boto3.client("sts").get_caller_identity()["Arn"], flush=True)
 """
-    launched = ec2.run_instances(MinCount=1, MaxCount=1, UserData=script, **ROLE)
-    instance = launched["Instances"][0]["InstanceId"]
+    locked.end_instance()
+    locked.launch(script, **ROLE)
+    arn = f"arn:aws:sts::000000000000:assumed-role/worker/{locked.instance}"
+    until(lambda: f"I am {arn}" in locked.printed(), "it says who it is")
+    locked.end()
 
-    def printed():
-        output = ec2.get_console_output(InstanceId=instance)["Output"]
-        assert "Traceback" not in output, output
-        return "never refused" in output
 
-    until(printed, "nine keys in a row were good, over more than the life of one", 60)
-    ec2.terminate_instances(InstanceIds=[instance], SkipOsShutdown=True)
-    until(lambda: mill.processes(instance) == [], "nothing of it runs")
-    mill.stop()
+def shown(mill, instance):
+    done = mill.tool("ps", "--all", "--json")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    return {one["InstanceId"]: one for one in told}[instance]
 
 
 def held(mill, instance):
-    done = mill.tool("ps", "--json")
-    assert done.returncode == 0, done.stderr
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    return {one["InstanceId"]: one["Held"] for one in told}[instance]
+    return shown(mill, instance)["Held"]
 
 
 def test_a_drained_worker_is_given_nothing_more_and_another_goes_on(mill):
@@ -314,8 +350,33 @@ def test_a_drained_worker_is_given_nothing_more_and_another_goes_on(mill):
     sqs.purge_queue(QueueUrl=url)
     done = mill.tool("drain", one)
     assert done.returncode == 0 and "it has 0" in done.stdout
+    assert shown(mill, one)["Draining"] is True
+    assert re.search(rf"^{one} +- +draining ", mill.tool("ps").stdout, re.M)
     done = mill.tool("drain", one, "--off")
     assert "is given messages again" in done.stdout
+    assert shown(mill, one)["Draining"] is False
+
+
+def test_a_worker_that_was_drained_and_stopped_is_given_messages_when_it_starts_again(mill):
+    as_whom(mill)
+    mill.start()
+    sqs = mill.client("sqs")
+    url = sqs.create_queue(QueueName="work")["QueueUrl"]
+    one = mill.run(WORKER)
+    mill.until_log(one, "at work")
+    mill.tool("drain", one)
+    mill.ec2.stop_instances(InstanceIds=[one])
+    mill.until_state(one, "stopped")
+    assert shown(mill, one)["Draining"] is True
+    mill.ec2.start_instances(InstanceIds=[one])
+    sqs.send_message(QueueUrl=url, MessageBody="later")
+    mill.until_log(one, "did later")
+    assert shown(mill, one)["Draining"] is False
+    # Who is gone drains no more.
+    mill.tool("drain", one)
+    mill.ec2.terminate_instances(InstanceIds=[one])
+    mill.until_state(one, "terminated")
+    until(lambda: shown(mill, one)["Draining"] is False, "it is forgotten")
 
 
 def test_top_shows_queues_groups_and_workers(mill):

@@ -1,6 +1,7 @@
 """Launch templates: versions that never change, and what is launched from them."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -66,6 +67,26 @@ def test_a_template_has_versions_and_one_of_them_is_the_default(ec2):
     assert [one["VersionNumber"] for one in left] == [2, 7]
     ec2.delete_launch_template(LaunchTemplateName="worker")
     assert ec2.describe_launch_templates()["LaunchTemplates"] == []
+
+
+def test_versions_come_two_hundred_at_a_time_where_nobody_says(ec2):
+    ec2.create_launch_template(LaunchTemplateName="worker", LaunchTemplateData={"KeyName": "k"})
+
+    def make(number):
+        data = {"UserData": packed(f"#!/bin/sh\necho {number}\n")}
+        ec2.create_launch_template_version(LaunchTemplateName="worker", LaunchTemplateData=data)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(make, range(201)))
+    page = ec2.describe_launch_template_versions(LaunchTemplateName="worker")
+    rest = ec2.describe_launch_template_versions(
+        LaunchTemplateName="worker", NextToken=page["NextToken"]
+    )
+    assert "NextToken" not in rest
+    found = [one["LaunchTemplateVersions"] for one in (page, rest)]
+    numbers = [[one["VersionNumber"] for one in versions] for versions in found]
+    assert numbers == [list(range(202, 2, -1)), [2, 1]]
+    assert all("UserData" in one["LaunchTemplateData"] for one in found[0])
 
 
 def test_instances_are_launched_from_a_template_and_may_say_otherwise(mill):

@@ -20,7 +20,7 @@ use tidemill_services::{Principal, holder_of};
 use crate::app::App;
 use crate::control::{Refused, bad, internal};
 use crate::metadata::{ENDPOINT, Metadata};
-use crate::overview::held_by;
+use crate::overview::Holding;
 use crate::roles::Roles;
 
 /// Most lines of one answer.
@@ -73,13 +73,13 @@ fn fleet(app: &App) -> Result<&Fleet, String> {
 pub(crate) fn list(app: &App, principal: &Principal, asked: &AskedList) -> Result<Value, String> {
     let (fleet, owner) = (fleet(app)?, owner(principal, asked.region.as_deref())?);
     let found: Vec<Instance> = fleet.look(|state| state.instances_of(&owner).cloned().collect());
-    let held = app.engine.holders();
-    let told = |one: &Instance| told(fleet, one, held_by(one.id, &held));
+    let holding = Holding::now(&app.engine);
+    let told = |one: &Instance| told(fleet, one, &holding);
     let told = found.iter().map(told).collect::<Vec<_>>();
     Ok(json!({ "Instances": told, "Now": fleet.now().as_millis() }))
 }
 
-fn told(fleet: &Fleet, instance: &Instance, held: usize) -> Value {
+fn told(fleet: &Fleet, instance: &Instance, holding: &Holding) -> Value {
     let status = fleet.status(instance.id).unwrap_or_default();
     let units = status.units.iter().map(|unit| {
         json!({
@@ -100,7 +100,8 @@ fn told(fleet: &Fleet, instance: &Instance, held: usize) -> Value {
         "Units": units.collect::<Vec<_>>(),
         "Processes": status.processes,
         "Memory": status.memory,
-        "Held": held,
+        "Held": holding.count(instance.id),
+        "Draining": holding.is_draining(instance.id),
         "Failure": status.failure,
     })
 }

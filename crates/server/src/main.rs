@@ -28,6 +28,7 @@ mod peek;
 mod ps;
 mod redrive;
 mod roles;
+mod screen;
 mod serve;
 mod settings;
 mod shim;

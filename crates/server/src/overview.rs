@@ -2,13 +2,13 @@
 //! the groups and the instances of whoever asks, as they are now. Rates are for the asker to make
 //! of two answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tidemill_base::Timestamp;
 use tidemill_fleet::process::Wanted;
 use tidemill_fleet::{Fleet, Instance, InstanceId, Phase};
-use tidemill_queue::{Holder, QueueMetrics};
+use tidemill_queue::{Engine, Holder, QueueMetrics};
 use tidemill_scaling::group::{Counts, Group, GroupKey};
 use tidemill_services::{Principal, holder_of};
 
@@ -42,8 +42,8 @@ pub(crate) async fn look(
             let found: Vec<Instance> =
                 fleet.look(|state| state.instances_of(&owner).cloned().collect());
             let lines = last_lines(fleet, &found).await?;
-            let held = app.engine.holders();
-            let told = |one| of_instance(one, &held, lines.get(&one.id));
+            let holding = Holding::now(&app.engine);
+            let told = |one| of_instance(one, &holding, lines.get(&one.id));
             found.iter().map(told).collect()
         }
     };
@@ -84,25 +84,39 @@ fn of_group((key, group): (&GroupKey, &Group)) -> Value {
     })
 }
 
-fn of_instance(
-    instance: &Instance,
-    held: &BTreeMap<Holder, usize>,
-    line: Option<&String>,
-) -> Value {
+fn of_instance(instance: &Instance, holding: &Holding, line: Option<&String>) -> Value {
     json!({
         "InstanceId": instance.id.to_string(),
         "Name": instance.tags.get("Name"),
         "Group": instance.tags.get("aws:autoscaling:groupName"),
         "State": instance.phase.word(),
         "Launched": instance.launched.as_millis(),
-        "Held": held_by(instance.id, held),
+        "Held": holding.count(instance.id),
+        "Draining": holding.is_draining(instance.id),
         "LastLine": line,
     })
 }
 
-/// How many messages an instance has in flight.
-pub(crate) fn held_by(id: InstanceId, held: &BTreeMap<Holder, usize>) -> usize {
-    holder_of(id).and_then(|holder| held.get(&holder)).copied().unwrap_or_default()
+/// What the queues know of instances.
+pub(crate) struct Holding {
+    held: BTreeMap<Holder, usize>,
+    draining: BTreeSet<Holder>,
+}
+
+impl Holding {
+    pub(crate) fn now(queues: &Engine) -> Self {
+        Self { held: queues.holders(), draining: queues.draining() }
+    }
+
+    /// How many messages an instance has in flight.
+    pub(crate) fn count(&self, id: InstanceId) -> usize {
+        holder_of(id).and_then(|holder| self.held.get(&holder)).copied().unwrap_or_default()
+    }
+
+    /// Whether it is given no more.
+    pub(crate) fn is_draining(&self, id: InstanceId) -> bool {
+        holder_of(id).is_some_and(|holder| self.draining.contains(&holder))
+    }
 }
 
 /// What each instance's programs printed last, if they did.
@@ -110,8 +124,8 @@ async fn last_lines(
     fleet: &Fleet,
     instances: &[Instance],
 ) -> Result<BTreeMap<InstanceId, String>, String> {
-    let gone = |one: &&Instance| one.phase != Phase::Terminated;
-    let ids: Vec<InstanceId> = instances.iter().filter(gone).map(|one| one.id).collect();
+    let there = |one: &&Instance| one.phase != Phase::Terminated;
+    let ids: Vec<InstanceId> = instances.iter().filter(there).map(|one| one.id).collect();
     let fleet = fleet.clone();
     let wanted = Wanted { since: None, boot: None, programs: true };
     let read = move || {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Ps;
 use crate::client::Client;
+use crate::screen;
 
 pub(crate) fn run(ps: &Ps) -> anyhow::Result<()> {
     let client = Client::new(&ps.endpoint)?;
@@ -36,7 +37,7 @@ pub(crate) fn run(ps: &Ps) -> anyhow::Result<()> {
             &[
                 text("InstanceId"),
                 text("Name"),
-                text("State"),
+                state(one),
                 humantime::format_duration(age).to_string(),
                 one["Processes"].to_string(),
                 format!("{memory} MiB"),
@@ -46,6 +47,14 @@ pub(crate) fn run(ps: &Ps) -> anyhow::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// How an instance is, as people are told: one that is given no more messages still runs.
+pub(crate) fn state(one: &Value) -> String {
+    match one["State"].as_str() {
+        Some("running") if one["Draining"] == true => "draining".to_owned(),
+        state => state.unwrap_or("-").to_owned(),
+    }
 }
 
 fn unit(unit: &Value) -> String {
@@ -62,9 +71,9 @@ fn line(
     out: &mut impl io::Write,
     [id, name, state, age, processes, memory, held, units]: &[String; 8],
 ) -> io::Result<()> {
-    writeln!(
-        out,
+    let row = format!(
         "{id:<19}  {name:<16}  {state:<12}  {age:<12}  {processes:>9}  {memory:>8}  {held:>5}  \
          {units}"
-    )
+    );
+    writeln!(out, "{}", screen::row(&row))
 }

@@ -4,6 +4,7 @@
 //! On a terminal each frame goes over the one before, and no key is listened to: the last one stays
 //! to be read when it is interrupted.
 
+use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tidemill_base::Clock;
 use crate::cli::Top;
 use crate::client::Client;
 use crate::logs::colour_wanted;
+use crate::ps::state;
+use crate::screen;
 
 /// What clears a line from the cursor on: a line is written over the one before, since one that was
 /// cleared first would flicker.
@@ -68,12 +71,18 @@ pub(crate) fn run(top: &Top) -> anyhow::Result<()> {
     }
 }
 
+impl Row {
+    fn new(text: &str, tone: Tone) -> Self {
+        Self { text: screen::row(text), tone }
+    }
+}
+
 /// Says of each queue what came and went in a second since it was looked at before.
 fn rate(now: &mut Value, before: &Value, span: Duration) {
-    let formerly = |name: &Value, what: &str| {
-        let queues = before["Queues"].as_array().into_iter().flatten();
-        queues.filter(|one| one["Name"] == *name).find_map(|one| one[what].as_u64())
-    };
+    let queues = before["Queues"].as_array().into_iter().flatten();
+    let formerly: HashMap<&str, &Value> =
+        queues.filter_map(|one| Some((one["Name"].as_str()?, one))).collect();
+    let formerly = |name: &Value, what: &str| formerly.get(name.as_str()?)?[what].as_u64();
     for queue in now["Queues"].as_array_mut().into_iter().flatten() {
         for (what, rate) in [("Sent", "InPerSecond"), ("Deleted", "OutPerSecond")] {
             let count = queue[what].as_u64().unwrap_or_default();
@@ -97,7 +106,7 @@ fn frame(told: &Value) -> Vec<Row> {
         Tone::Title,
     )];
     rows.extend(list("Queues").iter().map(queue));
-    let empty = || Row { text: String::new(), tone: Tone::Plain };
+    let empty = || Row::new("", Tone::Plain);
     if !list("Groups").is_empty() {
         rows.push(empty());
         let head = ["GROUP", "MIN", "DESIRED", "MAX", "SERVING", "COMING", "STANDBY", "GOING"];
@@ -139,7 +148,7 @@ fn queue_row(
 ) -> Row {
     let numbers = format!("{waiting:>9}  {in_flight:>9}  {delayed:>9}");
     let text = format!("{name:<32}  {numbers}  {rate_in:>8}  {rate_out:>8}  {oldest:>9}");
-    Row { text, tone }
+    Row::new(&text, tone)
 }
 
 fn group(group: &Value) -> Row {
@@ -162,28 +171,26 @@ fn group_row(
 ) -> Row {
     let wanted = format!("{min:>9}  {desired:>9}  {max:>9}");
     let text = format!("{name:<32}  {wanted}  {serving:>8}  {coming:>8}  {standby:>9}  {going:>9}");
-    Row { text, tone }
+    Row::new(&text, tone)
 }
 
 fn instance(one: &Value, now: u64) -> Row {
     let text = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
     let launched = one["Launched"].as_u64().unwrap_or(now);
-    let state = text("State");
+    let state = state(one);
     let tone = match &*state {
         "running" => Tone::Good,
         "stopped" => Tone::Faint,
         _ => Tone::Passing,
     };
-    // What a program prints must not move the cursor.
-    let line = text("LastLine").replace(|it: char| it.is_control(), " ");
     let held = one["Held"].as_u64().unwrap_or_default().to_string();
     let age = age(now.saturating_sub(launched) / 1000);
-    instance_row([text("InstanceId"), text("Name"), state, age, held, line], tone)
+    instance_row([text("InstanceId"), text("Name"), state, age, held, text("LastLine")], tone)
 }
 
 fn instance_row([id, name, state, age, held, line]: [String; 6], tone: Tone) -> Row {
     let text = format!("{id:<19}  {name:<16}  {state:<12}  {age:>9}  {held:>5}  {line}");
-    Row { text, tone }
+    Row::new(&text, tone)
 }
 
 /// A span in its two largest units.
@@ -204,8 +211,7 @@ fn draw(term: &Term, rows: &[Row], before: usize) -> io::Result<usize> {
     let room = height.saturating_sub(1).max(1);
     let mut text = String::new();
     for row in rows.iter().take(room) {
-        let line: String = row.text.chars().take(width).collect();
-        text.push_str(&style(row.tone).apply_to(line.trim_end()).to_string());
+        text.push_str(&style(row.tone).apply_to(screen::cut(&row.text, width)).to_string());
         text.push_str(REST);
         text.push('\n');
     }
@@ -243,7 +249,7 @@ mod tests {
                 "Standby": 0, "Terminating": 0,
             }],
             "Instances": [
-                { "InstanceId": "i-00000000000000abc", "Name": "w", "State": "running",
+                { "InstanceId": "i-00000000000000abc", "Name": "w\u{1b}", "State": "running",
                   "Launched": 35_000, "Held": 2, "LastLine": "did\u{1b}[2J it" },
                 { "InstanceId": "i-00000000000000abd", "Name": null, "State": "terminated",
                   "Launched": 35_000, "Held": 0, "LastLine": null },

@@ -20,8 +20,8 @@ use time::macros::format_description;
 const FILE: u64 = 4 << 20;
 /// How many files are kept.
 const FILES: u64 = 4;
-/// How many lines are held at once where only the last are wanted.
-const PORTION: usize = 10_000;
+/// How many bytes of a file are read first where only its last lines are wanted.
+const TAIL: u64 = 64 << 10;
 /// How many bytes of lines are read at once.
 const PAGE: usize = 1 << 20;
 /// The longest line that is kept whole.
@@ -218,25 +218,25 @@ impl Logbook {
         wanted: Wanted,
         most: usize,
     ) -> io::Result<(Vec<Line>, Cursor)> {
-        // Who prints all the time is not followed: the last lines are those that there are now.
-        let end = Self::end(folder)?;
         let mut kept: VecDeque<Line> = VecDeque::new();
         let mut size = 0;
-        let mut at = Cursor::default();
-        loop {
-            let (lines, next) = Self::read(folder, at, wanted, PORTION)?;
-            at = next;
-            let ended = lines.is_empty() || at >= end;
-            size += lines.iter().map(|line| line.text.len()).sum::<usize>();
-            kept.extend(lines);
-            while kept.len() > most || size > PAGE {
-                let Some(first) = kept.pop_front() else { break };
-                size -= first.text.len();
+        let mut next = None;
+        'full: for number in numbers(folder)?.into_iter().rev() {
+            let Some(mut file) = opened(folder, number)? else { continue };
+            let (lines, end) = last_of(&mut file, wanted, most - kept.len())?;
+            next.get_or_insert(Cursor { file: number, offset: end });
+            for line in lines.into_iter().rev() {
+                size += line.text.len();
+                if kept.len() >= most || size > PAGE {
+                    break 'full;
+                }
+                kept.push_front(line);
             }
-            if ended {
-                return Ok((kept.into(), at));
+            if kept.len() >= most {
+                break;
             }
         }
+        Ok((kept.into(), next.unwrap_or_default()))
     }
 
     /// Where the next line will begin.
@@ -315,6 +315,32 @@ fn opened(folder: &Path, number: u64) -> io::Result<Option<File>> {
     match File::open(path(folder, number)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => file.map(Some),
+    }
+}
+
+/// The last lines of a file that are wanted, `most` of them or some more, or a [`PAGE`]; all of them
+/// if there are fewer. And where its last line ends.
+fn last_of(file: &mut File, wanted: Wanted, most: usize) -> io::Result<(Vec<Line>, u64)> {
+    let size = file.metadata()?.len();
+    let mut span = TAIL;
+    loop {
+        let from = size.saturating_sub(span);
+        file.seek(SeekFrom::Start(from))?;
+        let mut raw = Vec::new();
+        file.take(size - from).read_to_end(&mut raw)?;
+        let ends = |byte: &u8| *byte == b'\n';
+        // What begins before is not whole here, and half a line is read once it is whole.
+        let first = if from == 0 { Some(0) } else { raw.iter().position(ends).map(|at| at + 1) };
+        let end = raw.iter().rposition(ends).map_or(0, |at| at + 1);
+        if let Some(first) = first {
+            let lines = raw[first..end.max(first)].split_inclusive(ends).filter_map(Line::parse);
+            let lines: Vec<Line> = lines.filter(|line| wanted.has(line)).collect();
+            let held = lines.iter().map(|line| line.text.len()).sum::<usize>();
+            if from == 0 || lines.len() >= most || held > PAGE {
+                return Ok((lines, from + end as u64));
+            }
+        }
+        span *= 8;
     }
 }
 
@@ -398,6 +424,36 @@ mod tests {
         assert_eq!(everything(folder.path()).0.len(), lines);
         let (last, at) = Logbook::last(folder.path(), wanted, 5000).unwrap();
         assert_eq!((last.len(), at), (PAGE / LINE, Logbook::end(folder.path()).unwrap()));
+    }
+
+    #[test]
+    fn the_last_lines_are_read_from_the_end() {
+        let folder = files(2);
+        // Whoever opens this one fails: it is a link to itself.
+        let first = path(folder.path(), 1);
+        fs::remove_file(&first).unwrap();
+        std::os::unix::fs::symlink(&first, &first).unwrap();
+        let wanted = Wanted { programs: true, ..Wanted::default() };
+        let last = |most| Logbook::last(folder.path(), wanted, most);
+        assert_eq!(texts(last(2).unwrap().0), ["2.1", "2.2"]);
+        assert!(last(3).is_err());
+        // However far from the end: what the shim says is not wanted.
+        let mut log = Logbook::open(folder.path(), 1).unwrap();
+        for _ in 0..20 {
+            log.write(AT, Stream::Own, false, "u", &vec![b'x'; LINE]);
+        }
+        let end = Logbook::end(folder.path()).unwrap();
+        assert_eq!(last(0).unwrap(), (vec![], end));
+        // Half a line is none yet.
+        let mut file = OpenOptions::new().append(true).open(path(folder.path(), 2)).unwrap();
+        file.write_all(b"2023-11-14T22:13:20.123Z 1 out u ha").unwrap();
+        for most in [1, 2] {
+            let (lines, at) = last(most).unwrap();
+            assert_eq!(texts(lines), ["2.1", "2.2"][2 - most..]);
+            assert_eq!(at, end);
+        }
+        file.write_all(b"lf\n").unwrap();
+        assert_eq!(texts(last(1).unwrap().0), ["half"]);
     }
 
     #[test]

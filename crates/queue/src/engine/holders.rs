@@ -3,7 +3,7 @@
 //! What somebody has is recorded with the receive, and so known after a restart; who is given
 //! nothing is remembered alone: whoever wanted that says so again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::shard::{Served, Shard, answer};
 use super::{Engine, Inner};
@@ -29,6 +29,11 @@ impl Engine {
         if let Some(mirror) = &shard.machine.mirror {
             mirror.drains(holder, is_draining);
         }
+    }
+
+    /// Who is given nothing.
+    pub fn draining(&self) -> BTreeSet<Holder> {
+        self.0.lock().draining.clone()
     }
 
     /// How many messages this holder has in flight, in all queues: handed to it, and neither

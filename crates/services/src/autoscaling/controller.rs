@@ -95,6 +95,7 @@ impl AutoScaling {
         for gone in memory.drained.difference(&drained) {
             drain::end(&self.queues, *gone);
         }
+        drain::forget(&self.queues, fleet);
         memory.drained = drained;
         passing
     }

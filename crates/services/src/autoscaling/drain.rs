@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidemill_base::Timestamp;
+use tidemill_fleet::{Fleet, Phase};
 use tidemill_queue::{Engine, Holder};
 use tidemill_scaling::group::{Group, InstanceId, Lifecycle, Seen, Sight};
 
 use super::tuning::Tuning;
+use crate::context::instance_of;
 
 /// How long an instance that is to go may finish what it holds, if no tag says so.
 const DRAIN: Duration = Duration::from_mins(2);
@@ -65,6 +67,24 @@ pub(super) fn is_over(
         _ => return false,
     };
     waited >= limit || is_done(id)
+}
+
+/// Forgets those who are gone, also who was drained by hand.
+pub(super) fn forget(queues: &Engine, fleet: &Fleet) {
+    let mut gone = queues.draining();
+    if gone.is_empty() {
+        return;
+    }
+    fleet.look(|state| {
+        let is_there = |holder: &Holder| {
+            let found = state.instance(instance_of(*holder));
+            found.is_some_and(|found| found.phase != Phase::Terminated)
+        };
+        gone.retain(|holder| !is_there(holder));
+    });
+    for holder in gone {
+        queues.drain(holder, false);
+    }
 }
 
 /// Gives one that is gone what there is again: its number may be somebody's.

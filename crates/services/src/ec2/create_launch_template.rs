@@ -1,6 +1,5 @@
 //! CreateLaunchTemplate: a template and its first version.
 
-use sha2::{Digest as _, Sha256};
 use tidemill_api::ec2::{
     CreateLaunchTemplateRequest, CreateLaunchTemplateResult, RequestLaunchTemplateData, errors,
 };
@@ -44,13 +43,9 @@ pub(super) fn token(
     what: &str,
     data: &RequestLaunchTemplateData,
 ) -> Result<Option<(String, u32)>, Fault> {
-    let Some(token) = recipe::token(token, TOKEN)? else { return Ok(None) };
-    let mut hash = Sha256::new();
-    hash.update(what);
-    hash.update(format!("{data:?}"));
-    hash.update(data.user_data.as_ref().map_or("", |data| data.expose()));
-    let [a, b, c, d, ..] = hash.finalize()[..] else { return Ok(None) };
-    Ok(Some((token, u32::from_le_bytes([a, b, c, d]))))
+    let user_data = data.user_data.as_ref().map_or("", |data| data.expose());
+    let sum = || recipe::checksum(&format!("{what}{data:?}"), user_data);
+    Ok(recipe::token(token, TOKEN)?.map(|token| (token, sum())))
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {

@@ -3,12 +3,15 @@
 use tidemill_api::ec2::{
     DescribeLaunchTemplateVersionsRequest, DescribeLaunchTemplateVersionsResult,
 };
-use tidemill_fleet::{Profile, Template, Version, Which};
+use tidemill_fleet::{Profile, Template, TemplateId, Version, Which};
 use tidemill_wire::Fault;
 
 use super::filter::{self, Values};
 use super::page::page;
 use super::{Call, fault, ids, template};
+
+/// How many versions a page has if nobody says, and the most that it may have.
+const PAGE: i32 = 200;
 
 pub(super) fn handle(
     call: &Call<'_>,
@@ -42,28 +45,32 @@ pub(super) fn handle(
         let within = (least..=most).contains(&version.number);
         Ok(within && filter::passes(it.filters.as_deref(), |name| values(found, version, name))?)
     };
-    // What is not shown is not copied either: it may be much.
-    let mut passed = call.fleet.look(|state| {
+    // What is not shown is not copied either: it may be much, and others wait meanwhile.
+    let (versions, next_token) = call.fleet.look(|state| {
         let templates: Vec<&Template> = match &of {
             None => state.templates_of(&call.owner).collect(),
             Some(of) => vec![state.find_template(&call.owner, of).map_err(fault::refused)?],
         };
-        let mut passed = Vec::new();
+        let mut passed: Vec<(String, (TemplateId, u64))> = Vec::new();
         for found in templates {
             for version in chosen(found, &versions)? {
                 if passes(found, version)? {
                     // The newest first, as on AWS.
                     let key = format!("{}{:020}", found.id, u64::MAX - version.number);
-                    passed.push((key, template::version(found, version)));
+                    passed.push((key, (found.id, version.number)));
                 }
             }
         }
-        Ok::<_, Fault>(passed)
+        passed.sort_unstable();
+        passed.dedup();
+        let limit = (it.max_results.or(Some(PAGE)), 1, PAGE.unsigned_abs() as usize);
+        let (versions, next_token) = page(passed, it.next_token.as_deref(), limit)?;
+        let shown = |(id, number)| {
+            let found = state.template(id)?;
+            Some(template::version(found, found.version(Which::Number(number))?))
+        };
+        Ok::<_, Fault>((versions.into_iter().filter_map(shown).collect(), next_token))
     })?;
-    passed.sort_by(|one, other| one.0.cmp(&other.0));
-    passed.dedup_by(|one, other| one.0 == other.0);
-    let limit = (it.max_results, 1, 200);
-    let (versions, next_token) = page(passed, it.next_token.as_deref(), limit)?;
     Ok(DescribeLaunchTemplateVersionsResult {
         launch_template_versions: Some(versions),
         next_token,

@@ -41,7 +41,8 @@ pub(crate) use self::recipe::{check, user_data};
 #[derive(Clone)]
 pub struct Ec2 {
     fleet: Option<Fleet>,
-    /// It looks after the disk for all: where it takes nothing in, neither do we.
+    /// It looks after the disk for all: where it takes nothing in, neither do we. And it knows which
+    /// instances are given no messages.
     queues: Engine,
 }
 
@@ -63,7 +64,7 @@ impl Ec2 {
         if is_change(&request) {
             self.may_change()?;
         }
-        let call = Call { fleet, owner };
+        let call = Call { fleet, queues: &self.queues, owner };
         call.answer(request).await
     }
 
@@ -76,6 +77,7 @@ impl Ec2 {
 /// A request's surroundings: where it is answered from, and for whom.
 struct Call<'a> {
     fleet: &'a Fleet,
+    queues: &'a Engine,
     owner: Owner,
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 use tidemill_api::ec2::{
     RequestLaunchTemplateData, RunInstancesRequest, ShutdownBehavior, Tag, errors,
 };
@@ -330,6 +331,14 @@ pub(super) fn token(text: Option<String>, most: usize) -> Result<Option<String>,
     let text = text.filter(|text| !text.is_empty());
     text.as_ref().map_or(Ok(()), |text| short("ClientToken", text, most))?;
     Ok(text)
+}
+
+/// Tells whether a request with a token is the same as one before: it does not have to tell much.
+/// What a request says of itself does not show its user data.
+pub(super) fn checksum(request: &str, user_data: &str) -> u32 {
+    let hash = Sha256::new().chain_update(request).chain_update(user_data).finalize();
+    let first = hash.first_chunk().expect("a digest has 32 bytes");
+    u32::from_le_bytes(*first)
 }
 
 fn is_list<T>(list: Option<&Vec<T>>) -> bool {

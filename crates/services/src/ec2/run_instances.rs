@@ -1,6 +1,5 @@
 //! RunInstances: launches instances from what the request says, and its template where it does not.
 
-use sha2::{Digest as _, Sha256};
 use tidemill_api::ec2::{Reservation, RunInstancesRequest};
 use tidemill_fleet::{Launch, TemplateOf, USUAL, Which};
 use tidemill_wire::Fault;
@@ -26,7 +25,9 @@ pub(super) async fn handle(call: &Call<'_>, it: RunInstancesRequest) -> Result<R
     recipe::check(&made)?;
     made.kind.get_or_insert_with(|| USUAL.to_owned());
     let (least, most) = counts(it.min_count, it.max_count)?;
-    let token = recipe::token(it.client_token.clone(), TOKEN)?.map(|token| (token, checksum(&it)));
+    let user_data = it.user_data.as_ref().map_or("", |data| data.expose());
+    let sum = || recipe::checksum(&format!("{it:?}"), user_data);
+    let token = recipe::token(it.client_token.clone(), TOKEN)?.map(|token| (token, sum()));
     let launch = Launch { recipe: made, template, least, most, token };
     let launched = call.fleet.launch(&call.owner, launch).await.map_err(fault::of)?;
     let shown = launched.instances.iter().map(instance::shown).collect();
@@ -53,14 +54,4 @@ fn counts(least: i32, most: i32) -> Result<(usize, usize), Fault> {
              least 1, and maxCount is at least minCount."
         ))),
     }
-}
-
-/// Tells whether a request is the same as one before: it does not have to tell much.
-fn checksum(it: &RunInstancesRequest) -> u32 {
-    let mut hash = Sha256::new();
-    hash.update(format!("{it:?}"));
-    // What is secret does not show.
-    hash.update(it.user_data.as_ref().map_or("", |data| data.expose()));
-    let [a, b, c, d, ..] = hash.finalize()[..] else { return 0 };
-    u32::from_le_bytes([a, b, c, d])
 }

@@ -4,10 +4,11 @@ use tidemill_api::ec2::{
     InstanceStateChange, RebootInstancesRequest, StartInstancesRequest, StartInstancesResult,
     StopInstancesRequest, StopInstancesResult, TerminateInstancesRequest, TerminateInstancesResult,
 };
-use tidemill_fleet::Change;
+use tidemill_fleet::{Change, Phase};
 use tidemill_wire::Fault;
 
 use super::{Call, fault, ids, instance};
+use crate::context::holder_of;
 
 pub(super) async fn start(
     call: &Call<'_>,
@@ -16,6 +17,12 @@ pub(super) async fn start(
     fault::refuse(&[("AdditionalInfo", it.additional_info.is_some())])?;
     let ids = ids::instances(&it.instance_ids)?;
     let changes = call.fleet.start(&call.owner, &ids).await.map_err(fault::of)?;
+    // It was drained so that it could stop, and did.
+    for started in changes.iter().filter(|change| change.before == Phase::Stopped) {
+        if let Some(holder) = holder_of(started.id) {
+            call.queues.drain(holder, false);
+        }
+    }
     Ok(StartInstancesResult { starting_instances: Some(shown(&changes)) })
 }
 

@@ -87,6 +87,7 @@ async fn one_that_drains_is_given_nothing_and_what_it_has_only_falls() {
     bench.send(queue, &["a", "b", "c"]).await;
     let got = bench.give(queue, 7, 1).await;
     bench.engine.drain(worker(7), true);
+    assert_eq!(bench.engine.draining(), [worker(7)].into());
     let long = Receive { holder: Some(worker(7)), ..waiting(1, 20 * SECOND) };
     assert_eq!(bench.engine.receive(queue, long).await.unwrap(), []);
     assert_eq!(bench.held(7), 1);
@@ -94,6 +95,7 @@ async fn one_that_drains_is_given_nothing_and_what_it_has_only_falls() {
     bench.engine.delete(queue, &[got[0].receipt]).await.unwrap();
     assert_eq!((bench.held(7), bench.held(8)), (0, 1));
     bench.engine.drain(worker(7), false);
+    assert_eq!(bench.engine.draining(), [].into());
     assert_eq!(bench.give(queue, 7, 1).await.len(), 1);
 }
 
