@@ -79,8 +79,8 @@ struct Look {
 /// What is to be written down: of which instance, if it still is so, and what.
 type Change = (InstanceId, Known, Act);
 
-/// Does what blocks where it may; None if nobody waits for it any more, since all ends. A panic goes
-/// on here.
+/// Does what blocks where it may; None if nobody waits for it any more, since all ends. A panic
+/// goes on here.
 pub(crate) async fn blocking<T: Send + 'static>(
     what: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {

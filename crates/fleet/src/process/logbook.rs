@@ -318,8 +318,8 @@ fn opened(folder: &Path, number: u64) -> io::Result<Option<File>> {
     }
 }
 
-/// The last lines of a file that are wanted, `most` of them or some more, or a [`PAGE`]; all of them
-/// if there are fewer. And where its last line ends.
+/// The last lines of a file that are wanted, `most` of them or some more, or a [`PAGE`]; all of
+/// them if there are fewer. And where its last line ends.
 fn last_of(file: &mut File, wanted: Wanted, most: usize) -> io::Result<(Vec<Line>, u64)> {
     let size = file.metadata()?.len();
     let mut span = TAIL;

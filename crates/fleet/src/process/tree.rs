@@ -22,8 +22,8 @@ pub(super) struct Process {
     pub(super) parent: i32,
     /// When it started, in ticks since the machine did.
     pub(super) started: u64,
-    /// Whether it has ended, and waits to be asked how. One whose first thread alone has ended lives
-    /// on in the others.
+    /// Whether it has ended, and waits to be asked how. One whose first thread alone has ended
+    /// lives on in the others.
     pub(super) is_zombie: bool,
     /// What its program is called.
     pub(super) name: String,

@@ -41,8 +41,8 @@ pub(crate) use self::recipe::{check, user_data};
 #[derive(Clone)]
 pub struct Ec2 {
     fleet: Option<Fleet>,
-    /// It looks after the disk for all: where it takes nothing in, neither do we. And it knows which
-    /// instances are given no messages.
+    /// It looks after the disk for all: where it takes nothing in, neither do we. And it knows
+    /// which instances are given no messages.
     queues: Engine,
 }
 
