@@ -590,6 +590,20 @@ async fn one_that_was_to_be_followed_is_not_where_fewer_are_wanted_by_then() {
 }
 
 #[tokio::test]
+async fn who_is_to_come_is_known_before_its_launch_begins() {
+    let mut bench = Bench::with_group(3).await;
+    assert_eq!(bench.group().to_come(), Workers::new(3));
+    bench.settle().await;
+    assert_eq!(bench.group().to_come(), Workers::NONE);
+    bench.groups.judge(&key(), bench.running()[0], false, false).await.unwrap();
+    bench.pass().await;
+    // Two serve; who goes is followed by another, unless fewer are wanted by then.
+    assert_eq!((bench.group().capacity().count(), bench.group().to_come().count()), (3, 1));
+    bench.want(2).await;
+    assert_eq!(bench.group().to_come(), Workers::NONE);
+}
+
+#[tokio::test]
 async fn launches_that_fail_keep_nobody_waiting_who_honours_the_cooldown() {
     let mut bench = Bench::new();
     bench.broken = Some("There is no room.");
