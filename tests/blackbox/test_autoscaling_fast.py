@@ -119,6 +119,33 @@ def test_a_fast_group_finds_its_queue_by_its_target(make_scaled):
         assert "sized by the fast mind" in items[0]["HistorySummary"] + items[0]["HistoryData"]
 
 
+def test_one_that_goes_and_is_to_be_followed_makes_the_group_no_smaller(make_scaled):
+    scaled = make_scaled("--clock", "manual").start()
+    scaled.template()
+    queue = scaled.client("sqs")
+    url = queue.create_queue(QueueName="work")["QueueUrl"]
+    # Somebody else has it: the group is not idle, and nobody knows how long its own would take.
+    queue.send_message(QueueUrl=url, MessageBody="0")
+    queue.receive_message(QueueUrl=url, VisibilityTimeout=600)
+    hook = {"LifecycleHookName": "down",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"}
+    scaled.make(
+        LifecycleHookSpecificationList=[hook], Tags=tags(scaling_mode="fast", queue="work")
+    )
+    scaled.groups.set_desired_capacity(DesiredCapacity=2, **NAME)
+    one, _ = scaled.until_serving(2)
+    scaled.groups.set_instance_health(InstanceId=one, HealthStatus="Unhealthy")
+    until(lambda: len(scaled.serving()) == 1, "it is to go")
+    for _ in range(3):
+        scaled.advance("2s")
+        scaled.look()
+    assert scaled.group()["DesiredCapacity"] == 2
+    scaled.groups.complete_lifecycle_action(
+        LifecycleHookName="down", LifecycleActionResult="CONTINUE", InstanceId=one, **NAME
+    )
+    assert one not in scaled.until_serving(2)
+
+
 def test_an_instance_that_is_to_go_finishes_what_it_holds(make_scaled):
     scaled = fast(make_scaled)
     queue = scaled.client("sqs")
