@@ -4,6 +4,9 @@ import pytest
 
 from clients import JavaScript, user
 
+# One process has them all: what they need is built once, in a folder that they share.
+pytestmark = pytest.mark.xdist_group("javascript")
+
 
 @pytest.fixture(scope="module")
 def javascript():

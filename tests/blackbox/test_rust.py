@@ -4,6 +4,9 @@ import pytest
 
 from clients import Rust, user
 
+# One process has them all: what they need is built once, in a folder that they share.
+pytestmark = pytest.mark.xdist_group("rust")
+
 
 @pytest.fixture(scope="module")
 def rust():

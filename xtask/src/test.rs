@@ -14,6 +14,9 @@ use crate::program;
 /// Where the clients that drive the binary are listed, and the tests that use them.
 const BLACKBOX: &str = "tests/blackbox";
 
+/// How many black-box tests run at once: most of their time they wait for what they have started.
+const AT_ONCE: &str = "4";
+
 /// Runs all tests; `only` picks black-box tests by a word in their names, and nothing else.
 pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     if only.is_none() {
@@ -25,9 +28,10 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<()> {
     let python = clients()?;
     let mut pytest = Command::new(python);
     pytest.args(["-m", "pytest", BLACKBOX]);
-    if let Some(word) = only {
-        pytest.args(["-k", word]);
-    }
+    match only {
+        Some(word) => pytest.args(["-k", word]),
+        None => pytest.args(["--numprocesses", AT_ONCE, "--dist", "loadgroup"]),
+    };
     pytest.env("TIDEMILL_BINARY", built("tidemill")?);
     run(&mut pytest)
 }
