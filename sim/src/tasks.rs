@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 use tidemill_queue::model::Seen;
-use tidemill_queue::{Error, QueueId, Refusal, Sequence};
+use tidemill_queue::{Error, QueueId, Receive, Refusal, Sequence};
 
 use crate::asked::{Answer, Ask};
 use crate::world::World;
@@ -63,8 +63,8 @@ impl Task {
         !matches!(&self.ask, Ask::Receive(_, ask) if ask.wait != Some(Duration::ZERO))
     }
 
-    /// The queue at which it waits for messages, if it does.
-    fn waits_at(&self) -> Option<QueueId> {
+    /// What it waits for at which queue, if it does wait for messages.
+    fn waits_at(&self) -> Option<(QueueId, &Receive)> {
         // One that was handed something may still wait for the disk.
         let nothing = |decided: &Decided| {
             let handed = [Seen::Other("received"), Seen::Other("repeated")];
@@ -73,7 +73,9 @@ impl Task {
         let waits = self.decided.as_ref().is_some_and(nothing) && self.polls == 1;
         let waits = waits && !self.is_woken();
         match &self.ask {
-            Ask::Receive(queue, ask) if waits && ask.wait != Some(Duration::ZERO) => Some(*queue),
+            Ask::Receive(queue, ask) if waits && ask.wait != Some(Duration::ZERO) => {
+                Some((*queue, ask))
+            }
             _ => None,
         }
     }
@@ -194,7 +196,7 @@ impl World {
         }
         let has_more = match ask {
             Ask::Receive(queue, ask) => {
-                !ask.holder.is_some_and(|holder| self.mirror.is_draining(holder))
+                !self.drains(ask)
                     && self.mirror.has_visible(*queue, before.now, self.engine().watermark())
             }
             _ => false,
@@ -226,6 +228,7 @@ impl World {
         match answer {
             // Nothing at all rests on nothing.
             Answer::Received(Ok(got)) if got.is_empty() => {}
+            Answer::Each(Ok(each)) if each.iter().all(Result::is_err) => {}
             Answer::Received(_) => self.handed.set(self.handed.get().max(decided.end)),
             _ => self.promised.set(self.promised.get().max(decided.end)),
         }
@@ -264,6 +267,11 @@ impl World {
         self.doing.set(doing);
     }
 
+    /// Whether whoever asks is given nothing.
+    fn drains(&self, ask: &Receive) -> bool {
+        ask.holder.is_some_and(|holder| self.mirror.is_draining(holder))
+    }
+
     /// Whoever waits for messages at a queue that has some was forgotten.
     pub(crate) fn look_for_forgotten(&self) {
         let Some(engine) = self.engine.borrow().clone() else { return };
@@ -277,8 +285,9 @@ impl World {
             // The next round looks after those who wait.
             return;
         }
-        let waiting: Vec<_> = self.tasks.borrow().iter().filter_map(Task::waits_at).collect();
-        for queue in waiting {
+        let tasks = self.tasks.borrow();
+        let waiting = tasks.iter().filter_map(Task::waits_at);
+        for (queue, _) in waiting.filter(|(_, ask)| !self.drains(ask)) {
             if self.mirror.has_visible(queue, now, durable) {
                 let counts = engine.describe(queue).map(|described| described.counts);
                 self.violate(&format!("a receiver waits at {queue}, which has {counts:?}"));

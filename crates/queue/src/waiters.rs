@@ -29,42 +29,51 @@ pub(crate) struct Waiter {
 /// The receivers that wait at one queue.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    waiting: BTreeMap<Ticket, Waiter>,
+    line: BTreeMap<Ticket, Waiter>,
+    /// Those who are given nothing for now. Each may come back to its place in the line.
+    aside: BTreeMap<Ticket, Waiter>,
     deadlines: BTreeSet<(Timestamp, Ticket)>,
 }
 
 impl Waiters {
+    /// Whether nobody is in line.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.line.is_empty()
     }
 
+    /// How many wait, in line and aside.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.line.len() + self.aside.len()
     }
 
-    /// Everybody, in the order in which they came.
+    /// Everybody, those in line first, in the order in which they came.
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
-        self.waiting.keys().copied().collect()
-    }
-
-    /// Those who are this holder.
-    pub(crate) fn of(&self, holder: Holder) -> Vec<Ticket> {
-        let its = self.waiting.iter().filter(|(_, waiter)| waiter.holder == Some(holder));
-        its.map(|(ticket, _)| *ticket).collect()
+        self.line.keys().chain(self.aside.keys()).copied().collect()
     }
 
     pub(crate) fn add(&mut self, ticket: Ticket, waiter: Waiter) {
         self.deadlines.insert((waiter.deadline, ticket));
-        self.waiting.insert(ticket, waiter);
+        self.line.insert(ticket, waiter);
     }
 
-    /// Who came first.
+    /// Takes those who are this holder out of the line. They wait on, for nothing.
+    pub(crate) fn set_aside(&mut self, holder: Holder) {
+        move_those_of(holder, &mut self.line, &mut self.aside);
+    }
+
+    /// Lets those who are this holder back into the line, each to its place; says whether there
+    /// are any.
+    pub(crate) fn let_back(&mut self, holder: Holder) -> bool {
+        move_those_of(holder, &mut self.aside, &mut self.line)
+    }
+
+    /// Who came first of those in line.
     pub(crate) fn first(&self) -> Option<(Ticket, Waiter)> {
-        self.waiting.first_key_value().map(|(ticket, waiter)| (*ticket, *waiter))
+        self.line.first_key_value().map(|(ticket, waiter)| (*ticket, *waiter))
     }
 
     pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
-        let waiter = self.waiting.remove(&ticket)?;
+        let waiter = self.line.remove(&ticket).or_else(|| self.aside.remove(&ticket))?;
         self.deadlines.remove(&(waiter.deadline, ticket));
         Some(waiter)
     }
@@ -84,8 +93,18 @@ impl Waiters {
     }
 
     /// Takes out everybody.
-    pub(crate) fn drain(&mut self) -> Vec<Ticket> {
-        self.deadlines.clear();
-        std::mem::take(&mut self.waiting).into_keys().collect()
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
     }
+}
+
+fn move_those_of(
+    holder: Holder,
+    from: &mut BTreeMap<Ticket, Waiter>,
+    to: &mut BTreeMap<Ticket, Waiter>,
+) -> bool {
+    let its: Vec<_> = from.extract_if(.., |_, waiter| waiter.holder == Some(holder)).collect();
+    let any = !its.is_empty();
+    to.extend(its);
+    any
 }

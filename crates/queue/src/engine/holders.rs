@@ -5,29 +5,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shard::{Served, Shard, answer};
 use super::{Engine, Inner};
 use crate::holder::Holder;
 use crate::key::QueueNumber;
 
 impl Engine {
-    /// From now on gives this holder nothing, at any queue, or again what there is: its receives
-    /// return empty at once, also those that wait. What it was given before stays with it and is
-    /// counted, also if the answer has not left yet. So after this [`Engine::held`] only falls,
-    /// but for one thing: a holder may hide anew a message that was visible again and that nobody
-    /// else received. It works on it still.
+    /// From now on gives this holder nothing, at any queue, or again what there is: to its
+    /// receives, also to those that wait, each queue is empty. What it was given before stays with
+    /// it and is counted, also if the answer has not left yet. So after this [`Engine::held`] only
+    /// falls, but for one thing: a holder may hide anew a message that was visible again and that
+    /// nobody else received. It works on it still.
     ///
     /// A restart forgets it.
     pub fn drain(&self, holder: Holder, is_draining: bool) {
         let mut shard = self.0.lock();
-        if !is_draining {
-            shard.draining.remove(&holder);
-        } else if shard.draining.insert(holder) {
-            send_away(&mut shard, holder);
+        let mut awaited = Vec::new();
+        if is_draining {
+            shard.draining.insert(holder);
+            shard.machine.queues_mut().for_each(|it| it.memory.waiters.set_aside(holder));
+        } else if shard.draining.remove(&holder) {
+            let queues = shard.machine.queues_mut();
+            let those = queues.filter_map(|it| it.memory.waiters.let_back(holder).then_some(it));
+            awaited.extend(those.map(|it| it.facts.number));
         }
         #[cfg(feature = "model")]
         if let Some(mirror) = &shard.machine.mirror {
             mirror.drains(holder, is_draining);
+        }
+        for queue in awaited {
+            self.0.attend(&mut shard, queue);
         }
     }
 
@@ -73,20 +79,5 @@ impl Inner {
         shard.machine.advance(Some(number), self.clock.now(), self.journal.durable());
         let queue = shard.machine.queue(number).ok();
         queue.into_iter().flat_map(|queue| queue.stock.holders()).collect()
-    }
-}
-
-/// Answers the waiting receives of a holder with nothing.
-fn send_away(shard: &mut Shard, holder: Holder) {
-    let mut tickets = Vec::new();
-    for queue in shard.machine.queues_mut() {
-        for ticket in queue.memory.waiters.of(holder) {
-            queue.memory.waiters.remove(ticket);
-            queue.memory.tally.empty_receives += 1;
-            tickets.push(ticket);
-        }
-    }
-    for ticket in tickets {
-        answer(shard, ticket, Ok(Served::default()));
     }
 }

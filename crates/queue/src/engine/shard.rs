@@ -41,6 +41,12 @@ pub(super) struct Shard {
     pub(super) stopping: bool,
 }
 
+impl Shard {
+    pub(super) fn is_draining(&self, holder: Option<Holder>) -> bool {
+        holder.is_some_and(|holder| self.draining.contains(&holder))
+    }
+}
+
 /// What a receiver was given.
 #[derive(Debug, Default)]
 pub(super) struct Served {

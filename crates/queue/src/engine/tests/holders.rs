@@ -1,9 +1,14 @@
 //! Who has how many messages, and who is given no more.
 
+use std::pin::Pin;
+
 use super::dead_letters::redriving;
 use super::*;
 use crate::holder::Holder;
+use crate::refusal::Error;
 use crate::settings::Discipline;
+
+type Asked<'a> = Pin<Box<dyn Future<Output = Result<Vec<Delivery>, Error>> + 'a>>;
 
 fn worker(number: u64) -> Holder {
     Holder::from_u64(number).unwrap()
@@ -19,6 +24,22 @@ impl Bench {
 
     fn held(&self, number: u64) -> usize {
         self.engine.held(worker(number))
+    }
+
+    /// A receive of a worker that waits for up to 20 seconds.
+    fn ask(&self, queue: QueueId, number: u64) -> Asked<'_> {
+        let ask = Receive { holder: Some(worker(number)), ..waiting(1, 20 * SECOND) };
+        Box::pin(self.engine.receive(queue, ask))
+    }
+
+    /// A worker was handed a message, and its answer has not left yet.
+    async fn handed(&self, number: u64) -> (QueueId, Asked<'_>) {
+        let queue = self.queue("q").await;
+        let mut one = self.ask(queue, number);
+        assert!(poll(&mut one).is_pending());
+        self.send(queue, &["a"]).await;
+        assert_eq!(self.counts(queue), (0, 1, 0));
+        (queue, one)
     }
 }
 
@@ -88,8 +109,7 @@ async fn one_that_drains_is_given_nothing_and_what_it_has_only_falls() {
     let got = bench.give(queue, 7, 1).await;
     bench.engine.drain(worker(7), true);
     assert_eq!(bench.engine.draining(), [worker(7)].into());
-    let long = Receive { holder: Some(worker(7)), ..waiting(1, 20 * SECOND) };
-    assert_eq!(bench.engine.receive(queue, long).await.unwrap(), []);
+    assert_eq!(bench.give(queue, 7, 1).await, []);
     assert_eq!(bench.held(7), 1);
     assert_eq!(bench.give(queue, 8, 1).await.len(), 1);
     bench.engine.delete(queue, &[got[0].receipt]).await.unwrap();
@@ -100,32 +120,54 @@ async fn one_that_drains_is_given_nothing_and_what_it_has_only_falls() {
 }
 
 #[tokio::test]
-async fn whoever_waits_is_sent_away_when_it_begins_to_drain_and_others_wait_on() {
+async fn to_one_that_drains_each_queue_is_empty_and_it_waits_as_long_as_there() {
     let bench = Bench::new();
     let queue = bench.queue("q").await;
-    let wait = |number| {
-        let ask = Receive { holder: Some(worker(number)), ..waiting(1, 20 * SECOND) };
-        Box::pin(bench.engine.receive(queue, ask))
-    };
-    let (mut one, mut other) = (wait(7), wait(8));
+    let mut before = bench.ask(queue, 7);
+    assert!(poll(&mut before).is_pending());
+    bench.engine.drain(worker(7), true);
+    bench.send(queue, &["a"]).await;
+    let mut after = bench.ask(queue, 7);
+    assert!(poll(&mut before).is_pending() && poll(&mut after).is_pending());
+    assert_eq!(bench.give(queue, 8, 1).await.len(), 1);
+    bench.advance(20 * SECOND);
+    assert_eq!((before.await.unwrap(), after.await.unwrap()), (vec![], vec![]));
+    assert_eq!((bench.held(7), bench.held(8)), (0, 1));
+}
+
+#[tokio::test]
+async fn others_wait_on_and_one_that_drains_no_more_is_back_at_its_place() {
+    let bench = Bench::new();
+    let queue = bench.queue("q").await;
+    let (mut one, mut other) = (bench.ask(queue, 7), bench.ask(queue, 8));
     assert!(poll(&mut one).is_pending() && poll(&mut other).is_pending());
     bench.engine.drain(worker(7), true);
-    assert_eq!(one.await.unwrap(), []);
-    assert!(poll(&mut other).is_pending());
     bench.send(queue, &["a"]).await;
     assert_eq!(other.await.unwrap().len(), 1);
-    assert_eq!((bench.held(7), bench.held(8)), (0, 1));
+    let mut other = bench.ask(queue, 8);
+    assert!(poll(&mut one).is_pending() && poll(&mut other).is_pending());
+    bench.engine.drain(worker(7), false);
+    bench.send(queue, &["b"]).await;
+    assert_eq!(one.await.unwrap().len(), 1);
+    assert!(poll(&mut other).is_pending());
+}
+
+#[tokio::test]
+async fn one_that_drains_no_more_is_given_at_once_what_came_meanwhile() {
+    let bench = Bench::new();
+    let queue = bench.queue("q").await;
+    bench.engine.drain(worker(7), true);
+    let mut one = bench.ask(queue, 7);
+    assert!(poll(&mut one).is_pending());
+    bench.send(queue, &["a"]).await;
+    bench.engine.drain(worker(7), false);
+    assert_eq!(one.await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn what_was_handed_over_before_the_drain_is_counted_though_it_has_not_left() {
     let bench = Bench::new();
-    let queue = bench.queue("q").await;
-    let ask = Receive { holder: Some(worker(7)), ..waiting(1, 20 * SECOND) };
-    let mut one = Box::pin(bench.engine.receive(queue, ask));
-    assert!(poll(&mut one).is_pending());
-    bench.send(queue, &["a"]).await;
-    assert_eq!(bench.counts(queue), (0, 1, 0));
+    let (_, one) = bench.handed(7).await;
     bench.engine.drain(worker(7), true);
     assert_eq!(bench.held(7), 1);
     assert_eq!(one.await.unwrap().len(), 1);
@@ -135,12 +177,7 @@ async fn what_was_handed_over_before_the_drain_is_counted_though_it_has_not_left
 #[tokio::test]
 async fn whoever_goes_away_before_its_answer_has_nothing() {
     let bench = Bench::new();
-    let queue = bench.queue("q").await;
-    let ask = Receive { holder: Some(worker(7)), ..waiting(1, 20 * SECOND) };
-    let mut one = Box::pin(bench.engine.receive(queue, ask));
-    assert!(poll(&mut one).is_pending());
-    bench.send(queue, &["a"]).await;
-    assert_eq!(bench.counts(queue), (0, 1, 0));
+    let (queue, one) = bench.handed(7).await;
     assert_eq!(bench.held(7), 1);
     drop(one);
     assert_eq!(bench.held(7), 0);
