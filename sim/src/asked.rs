@@ -1,10 +1,11 @@
 //! What clients ask, and what they are answered.
 
+use std::iter::once;
 use std::time::Duration;
 
 use tidemill_queue::{
-    Created, Delivery, Engine, Error, MoveId, NewMessage, QueueId, QueueKey, Receipt, Receive,
-    Refusal, Sent, Sequence, SettingsChange, Tags,
+    Created, Delivery, Each, Engine, Error, MoveId, NewMessage, QueueId, QueueKey, Receipt,
+    Receive, Refusal, Sent, Sequence, SettingsChange, Tags,
 };
 
 /// What is asked.
@@ -54,11 +55,11 @@ impl Ask {
             Self::Configure(queue, change) => Answer::Done(engine.configure(queue, change).await),
             Self::Tag(queue, tags) => Answer::Done(engine.tag(queue, tags).await),
             Self::Purge(queue) => Answer::Done(engine.purge(queue).await),
-            Self::Send(queue, messages) => Answer::Sent(engine.send_batch(queue, messages).await),
+            Self::Send(queue, messages) => Answer::Sent(send(&engine, queue, messages).await),
             Self::Receive(queue, ask) => Answer::Received(engine.receive(queue, ask).await),
             Self::Delete(queue, held) => {
                 let receipts: Vec<_> = held.iter().map(|one| one.receipt).collect();
-                Answer::Each(engine.delete(queue, &receipts).await)
+                Answer::Each(delete(&engine, queue, &receipts).await)
             }
             Self::Hide(queue, held) => {
                 let changes: Vec<_> = held.iter().map(|one| (one.0.receipt, one.1)).collect();
@@ -69,6 +70,36 @@ impl Ask {
             }
             Self::CancelMove(id) => Answer::Moved(engine.cancel_move(id).await),
         }
+    }
+}
+
+/// A single message goes by the way of single ones.
+async fn send(
+    engine: &Engine,
+    queue: QueueId,
+    mut messages: Vec<NewMessage>,
+) -> Result<Vec<Sent>, Error> {
+    match (messages.pop(), messages.is_empty()) {
+        (Some(message), true) => Ok(vec![engine.send(queue, message).await?]),
+        (last, _) => {
+            messages.extend(last);
+            engine.send_batch(queue, messages).await
+        }
+    }
+}
+
+/// A single receipt goes by the way of single ones.
+async fn delete(
+    engine: &Engine,
+    queue: QueueId,
+    receipts: &[Receipt],
+) -> Result<Vec<Result<(), Refusal>>, Error> {
+    let [receipt] = *receipts else { return engine.delete(queue, receipts).await };
+    let Each { mut outcomes, upto } = engine.delete_each(once((queue, receipt)));
+    engine.durable(upto, 1).await?;
+    match outcomes.pop().expect("a receipt has an answer") {
+        Err(Error::Refused(refusal)) if refusal != Refusal::NoSuchQueue => Ok(vec![Err(refusal)]),
+        outcome => Ok(vec![Ok(outcome?)]),
     }
 }
 

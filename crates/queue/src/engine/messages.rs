@@ -48,8 +48,9 @@ impl<T> Each<T> {
 impl Engine {
     /// Sends a message. It is durable when this returns.
     pub async fn send(&self, id: QueueId, message: NewMessage) -> Result<Sent, Error> {
-        let mut sent = self.send_all(id, once(message)).await?;
-        Ok(sent.pop().expect("a message that was sent has an answer"))
+        let Each { mut outcomes, upto } = self.send_each(once((id, message)));
+        self.durable(upto, 1).await?;
+        outcomes.pop().expect("a message that was sent has an answer")
     }
 
     /// Sends messages, all of them or none, in this order. Those that a FIFO queue was sent
@@ -60,7 +61,12 @@ impl Engine {
         id: QueueId,
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Sent>, Error> {
-        Ok(self.send_all(id, messages.into_iter()).await?.into_vec())
+        self.0.may_grow()?;
+        let queue = self.0.number(id)?;
+        let letters = self.0.pack(messages.into_iter());
+        let sent = self.0.post(&mut self.0.lock(), queue, letters)?;
+        self.0.journal.durable_at(sent.upto).await?;
+        Ok(sent.reply.into_vec())
     }
 
     /// Sends messages to whatever queues, each for itself, with one turn of the lock and one sync
@@ -91,19 +97,6 @@ impl Engine {
     /// Waits until the log is durable up to where [`Each`] says, for so `many` at once.
     pub async fn durable(&self, upto: Position, many: usize) -> Result<(), Error> {
         Ok(self.0.journal.durable_for(upto, many).await?)
-    }
-
-    async fn send_all(
-        &self,
-        id: QueueId,
-        messages: impl ExactSizeIterator<Item = NewMessage>,
-    ) -> Result<Few<Sent>, Error> {
-        self.0.may_grow()?;
-        let queue = self.0.number(id)?;
-        let letters = self.0.pack(messages);
-        let sent = self.0.post(&mut self.0.lock(), queue, letters)?;
-        self.0.journal.durable_at(sent.upto).await?;
-        Ok(sent.reply)
     }
 
     /// Deletes messages; an answer a receipt. On a standard queue any receipt of a message will
