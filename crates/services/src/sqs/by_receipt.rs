@@ -1,5 +1,5 @@
 //! What DeleteMessage and ChangeMessageVisibility have in common: they act on messages by their
-//! receipt handles, on one or on a batch.
+//! receipt handles, some of which may fail where others do not.
 
 use tidemill_api::sqs::BatchResultErrorEntry;
 use tidemill_queue::{Error, Receipt, Refusal};
@@ -16,15 +16,6 @@ pub(super) fn read(handle: &str) -> Result<Receipt, Fault> {
         return Err(fault::missing_parameter("ReceiptHandle"));
     }
     Receipt::parse(handle).map_err(|_| fault::bad_receipt(handle))
-}
-
-/// What became of the one message that was acted on.
-pub(super) fn one(acted: Acted, handle: &str) -> Result<(), Fault> {
-    let results = acted.map_err(|it| fault::of(it, handle))?;
-    match results.into_iter().next() {
-        Some(Err(refusal)) => Err(fault::of(refusal.into(), handle)),
-        Some(Ok(())) | None => Ok(()),
-    }
 }
 
 /// A batch's entries: those that can be read are acted on together, the others have failed.

@@ -28,8 +28,12 @@ pub(super) async fn one(
 ) -> Result<(), Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
     let visibility = visibility(request.visibility_timeout, "Must be")?;
-    let change = (by_receipt::read(&request.receipt_handle)?, visibility);
-    by_receipt::one(sqs.engine.change_visibility(id, &[change]).await, &request.receipt_handle)
+    let handle = &request.receipt_handle;
+    let change = (by_receipt::read(handle)?, visibility);
+    let changed = sqs.engine.change_visibility(id, &[change]).await;
+    let changed = changed.map_err(|it| fault::of(it, handle))?.pop();
+    let changed = changed.expect("a receipt has an answer");
+    changed.map_err(|refusal| fault::of(refusal.into(), handle))
 }
 
 pub(super) async fn batch(

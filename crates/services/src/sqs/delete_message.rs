@@ -27,6 +27,11 @@ impl Errands for Deletes {
     type Failure = Error;
     type Upto = Position;
 
+    /// A receipt handle weighs as good as nothing.
+    fn weight(_: &Self::Wanted) -> usize {
+        0
+    }
+
     fn run(by: &Engine, wanted: Vec<Self::Wanted>) -> (Vec<Self::Outcome>, Position) {
         let Each { outcomes, upto } = by.delete_each(wanted.into_iter());
         (outcomes, upto)

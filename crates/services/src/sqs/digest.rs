@@ -5,29 +5,8 @@
 
 mod lanes;
 
-use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use tidemill_queue::{Attribute, AttributeValue, Digest};
-
-/// The body of a message with its digest.
-#[derive(Debug, Default)]
-pub(crate) struct Digested {
-    pub(crate) body: Bytes,
-    pub(crate) md5: Digest,
-}
-
-impl Digested {
-    /// A body that is digested later, together with others.
-    pub(crate) fn later(body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), md5: Digest::default() }
-    }
-
-    /// Digests bodies together.
-    pub(crate) fn all(bodies: Vec<Bytes>) -> Vec<Self> {
-        let digests = of_bodies(bodies.iter().map(AsRef::as_ref));
-        bodies.into_iter().zip(digests).map(|(body, md5)| Self { body, md5 }).collect()
-    }
-}
 
 /// The digest of a body.
 pub(crate) fn of_body(body: &[u8]) -> Digest {

@@ -1,16 +1,16 @@
-//! A message as its sender gave it: checked, measured and digested, for the engine to keep.
+//! A message as its sender gave it: checked and measured, for the engine to keep.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tidemill_api::sqs::MessageAttributeValue;
-use tidemill_queue::{Content, Discipline, NewMessage, Settings};
+use tidemill_queue::{Content, Digest, Discipline, NewMessage, Settings};
 use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
 
-use super::digest::{self, Digested};
-use super::{fault, message_attributes};
+use super::{digest, fault, message_attributes};
 
 /// The largest message, and the largest batch of them, in bytes.
 pub(super) const LARGEST: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub(super) enum Place {
 /// The parts of a send, alike for a single message and for one of a batch.
 pub(super) struct Given {
     pub(super) place: Place,
-    pub(super) body: Digested,
+    pub(super) body: Bytes,
     pub(super) delay_seconds: Option<i32>,
     pub(super) attributes: Option<Map<String, MessageAttributeValue>>,
     pub(super) trace_header: Option<String>,
@@ -37,19 +37,20 @@ pub(super) struct Given {
     pub(super) group_id: Option<String>,
 }
 
-/// A message that passed the checks, and what it counts for.
+/// A message that passed the checks, but for its body's digest, and what it counts for.
 pub(super) struct Checked {
     pub(super) message: NewMessage,
     pub(super) size: u64,
 }
 
 impl Given {
-    /// Checks everything but the size, for which a batch as a whole has a limit of its own.
+    /// Checks everything but the size, for which a batch as a whole has a limit of its own. The
+    /// body is digested later, side by side with others.
     pub(super) fn check(self, cx: &Context<'_>, settings: &Settings) -> Result<Checked, Fault> {
-        if self.body.body.is_empty() {
+        if self.body.is_empty() {
             return Err(self.place.missing_body());
         }
-        if !is_text(&self.body.body) {
+        if !is_text(&self.body) {
             return Err(fault::invalid_contents());
         }
         if let Some(id) = &self.deduplication_id {
@@ -64,11 +65,11 @@ impl Given {
         };
         let attributes =
             self.attributes.map_or_else(|| Ok(Vec::new()), message_attributes::read)?;
-        let size = (self.body.body.len() + message_attributes::size(&attributes)) as u64;
+        let size = (self.body.len() + message_attributes::size(&attributes)) as u64;
         let content = Content {
-            body_md5: self.body.md5,
+            body_md5: Digest::default(),
             attributes_md5: digest::of_attributes(&attributes),
-            body: self.body.body,
+            body: self.body,
             attributes,
             sender: cx.principal.user_id(),
             trace_header: self.trace_header,
@@ -105,9 +106,7 @@ impl Given {
         }
         match &self.deduplication_id {
             Some(id) => Ok(id.clone()),
-            None if settings.content_deduplication => {
-                Ok(hex::encode(Sha256::digest(&self.body.body)))
-            }
+            None if settings.content_deduplication => Ok(hex::encode(Sha256::digest(&self.body))),
             None => Err(fault::no_deduplication()),
         }
     }
@@ -223,7 +222,7 @@ mod tests {
     fn given(place: Place) -> Given {
         Given {
             place,
-            body: Digested { body: "body".into(), ..Digested::default() },
+            body: "body".into(),
             delay_seconds: None,
             attributes: None,
             trace_header: None,
@@ -270,7 +269,7 @@ mod tests {
             (alone.error.code, entry.error.code),
             ("MissingParameter", "InvalidParameterValue")
         );
-        let empty = |place| Given { body: Digested::default(), ..given(place) };
+        let empty = |place| Given { body: Bytes::new(), ..given(place) };
         let entry = checked(empty(Place::Entry(3)), &Settings::default()).unwrap_err();
         assert!(entry.message.ends_with(" SendMessageBatchRequestEntry.3.MessageBody."));
     }

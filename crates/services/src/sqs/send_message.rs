@@ -13,7 +13,7 @@ use tidemill_wire::{Fault, Map};
 
 use crate::context::Context;
 
-use super::digest::{self, Digested};
+use super::digest;
 use super::message::{self, Given, Place};
 use super::together::{Desk, Errands, together};
 use super::{Sqs, batch, fault, sequence_number};
@@ -35,12 +35,12 @@ impl Errands for Sends {
     type Failure = Error;
     type Upto = Position;
 
+    fn weight((_, message): &Self::Wanted) -> usize {
+        message.content.body.len()
+    }
+
     fn run(by: &Engine, mut wanted: Vec<Self::Wanted>) -> (Vec<Self::Outcome>, Position) {
-        let bodies = wanted.iter().map(|(_, message)| message.content.body.as_ref());
-        let digests = digest::of_bodies(bodies);
-        for ((_, message), md5) in wanted.iter_mut().zip(&digests) {
-            message.content.body_md5 = *md5;
-        }
+        let digests = digest_bodies(wanted.iter_mut().map(|(_, message)| message).collect());
         let Each { outcomes, upto } = by.send_each(wanted.into_iter());
         (digests.into_iter().zip(outcomes).collect(), upto)
     }
@@ -60,7 +60,7 @@ pub(super) async fn one(
     let system = system_attributes(cx, request.message_system_attributes)?;
     let given = Given {
         place: Place::Alone,
-        body: Digested::later(request.message_body),
+        body: request.message_body.into(),
         delay_seconds: request.delay_seconds,
         attributes: request.message_attributes,
         trace_header: system.trace_header,
@@ -71,16 +71,15 @@ pub(super) async fn one(
     if let Some(limit) = checked.over(&settings) {
         return Err(fault::too_long(limit));
     }
-    let mut digests = Digests::of(&checked.message, system.digest);
+    let attributes = checked.message.content.attributes_md5;
     let sent = together::<Sends>(&SENDS, &sqs.engine, (id, checked.message)).await;
     let (md5, sent) =
         sent.and_then(|(md5, sent)| Ok((md5, sent?))).map_err(|it| fault::of(it, ""))?;
-    digests.body = digest::hexadecimal(&md5);
     Ok(SendMessageResult {
         message_id: Some(sent.id.text()),
-        md5_of_message_body: Some(digests.body),
-        md5_of_message_attributes: digests.attributes,
-        md5_of_message_system_attributes: digests.system,
+        md5_of_message_body: Some(digest::hexadecimal(&md5)),
+        md5_of_message_attributes: attributes.as_ref().map(digest::hexadecimal),
+        md5_of_message_system_attributes: system.digest.as_ref().map(digest::hexadecimal),
         sequence_number: sequence_number(&settings, sent),
     })
 }
@@ -91,20 +90,16 @@ pub(super) async fn batch(
     request: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, Fault> {
     let (id, _) = sqs.queue(cx, &request.queue_url)?;
-    let mut entries = batch::entries(cx, request.entries)?;
+    let entries = batch::entries(cx, request.entries)?;
     batch::check("SendMessageBatchRequestEntry", entries.iter().map(|it| it.id.as_str()))?;
     let settings = sqs.settings(id)?;
-    let body = |entry: &mut SendMessageBatchRequestEntry| {
-        entry.message_body.take().unwrap_or_default().into()
-    };
-    let bodies = Digested::all(entries.iter_mut().map(body).collect());
     let mut total = 0;
     let mut refused = Vec::new();
     let mut accepted = Vec::new();
     let mut messages = Vec::new();
-    for (number, (entry, body)) in (1..).zip(entries.into_iter().zip(bodies)) {
+    for (number, entry) in (1..).zip(entries) {
         let name = entry.id.clone();
-        match check_entry(cx, &settings, number, (entry, body), &mut total) {
+        match check_entry(cx, &settings, number, entry, &mut total) {
             Ok((entry, message)) => {
                 accepted.push(entry);
                 messages.push(message);
@@ -117,15 +112,18 @@ pub(super) async fn batch(
         // What comes behind a message that is missing would be out of order.
         return Err(refused.swap_remove(0).1);
     }
+    let digests = digest_bodies(messages.iter_mut().collect());
     let sent = if messages.is_empty() {
         Vec::new()
     } else {
         let sent = sqs.engine.send_batch(id, messages).await;
         sent.map_err(|it| fault::of(it, ""))?
     };
-    let told = |(entry, sent): (Entry, Sent)| entry.sent(sent, sequence_number(&settings, sent));
+    let told = |((entry, md5), sent): ((Entry, Digest), Sent)| {
+        entry.sent(&md5, sent, sequence_number(&settings, sent))
+    };
     Ok(SendMessageBatchResult {
-        successful: accepted.into_iter().zip(sent).map(told).collect(),
+        successful: accepted.into_iter().zip(digests).zip(sent).map(told).collect(),
         failed: refused.into_iter().map(|(id, fault)| batch::failed(id, &fault)).collect(),
     })
 }
@@ -149,20 +147,35 @@ fn sequence_number(settings: &Settings, sent: Sent) -> Option<String> {
     fifo.then(|| sequence_number::write(sent.sequence))
 }
 
-/// What the answer tells of an entry besides what the engine adds.
+/// Gives each message the digest of its body, and returns them.
+fn digest_bodies(messages: Vec<&mut NewMessage>) -> Vec<Digest> {
+    let digests = digest::of_bodies(messages.iter().map(|it| it.content.body.as_ref()));
+    for (message, md5) in messages.into_iter().zip(&digests) {
+        message.content.body_md5 = *md5;
+    }
+    digests
+}
+
+/// What the answer tells of an entry besides its body's digest and what the engine adds.
 struct Entry {
     id: String,
-    digests: Digests,
+    attributes_md5: Option<Digest>,
+    system_md5: Option<Digest>,
 }
 
 impl Entry {
-    fn sent(self, sent: Sent, sequence_number: Option<String>) -> SendMessageBatchResultEntry {
+    fn sent(
+        self,
+        body_md5: &Digest,
+        sent: Sent,
+        sequence_number: Option<String>,
+    ) -> SendMessageBatchResultEntry {
         SendMessageBatchResultEntry {
             id: self.id,
             message_id: sent.id.text(),
-            md5_of_message_body: self.digests.body,
-            md5_of_message_attributes: self.digests.attributes,
-            md5_of_message_system_attributes: self.digests.system,
+            md5_of_message_body: digest::hexadecimal(body_md5),
+            md5_of_message_attributes: self.attributes_md5.as_ref().map(digest::hexadecimal),
+            md5_of_message_system_attributes: self.system_md5.as_ref().map(digest::hexadecimal),
             sequence_number,
         }
     }
@@ -173,13 +186,13 @@ fn check_entry(
     cx: &Context<'_>,
     settings: &Settings,
     number: usize,
-    (entry, body): (SendMessageBatchRequestEntry, Digested),
+    entry: SendMessageBatchRequestEntry,
     total: &mut u64,
 ) -> Result<(Entry, NewMessage), Fault> {
     let system = system_attributes(cx, entry.message_system_attributes)?;
     let given = Given {
         place: Place::Entry(number),
-        body,
+        body: entry.message_body.unwrap_or_default().into(),
         delay_seconds: entry.delay_seconds,
         attributes: entry.message_attributes,
         trace_header: system.trace_header,
@@ -190,28 +203,12 @@ fn check_entry(
     *total += checked.size;
     match (checked.over(settings), settings.discipline) {
         (None, _) => {
-            let digests = Digests::of(&checked.message, system.digest);
-            Ok((Entry { id: entry.id, digests }, checked.message))
+            let attributes_md5 = checked.message.content.attributes_md5;
+            let entry = Entry { id: entry.id, attributes_md5, system_md5: system.digest };
+            Ok((entry, checked.message))
         }
         (Some(limit), Discipline::Standard) => Err(fault::entry_too_long(limit)),
         (Some(limit), Discipline::Fifo) => Err(fault::too_long(limit)),
-    }
-}
-
-/// The digests that an answer carries.
-struct Digests {
-    body: String,
-    attributes: Option<String>,
-    system: Option<String>,
-}
-
-impl Digests {
-    fn of(message: &NewMessage, system: Option<Digest>) -> Self {
-        Self {
-            body: digest::hexadecimal(&message.content.body_md5),
-            attributes: message.content.attributes_md5.as_ref().map(digest::hexadecimal),
-            system: system.as_ref().map(digest::hexadecimal),
-        }
     }
 }
 

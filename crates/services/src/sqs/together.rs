@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::LocalKey;
 
-/// At most so many go together: whoever comes then begins anew, and nobody holds the engine's lock
-/// for long.
+/// At most so many go together, and no more once they weigh so much: whoever comes then begins
+/// anew, and nobody holds the engine's lock for long.
 const MOST: usize = 64;
+const HEAVY: usize = 256 * 1024;
 
 /// A kind of thing that is done for many at once.
 pub(super) trait Errands: Sized + 'static {
@@ -28,6 +29,9 @@ pub(super) trait Errands: Sized + 'static {
     type Failure: Clone;
     /// Up to where the log has to be durable.
     type Upto: Copy;
+
+    /// How many bytes it has to do with.
+    fn weight(wanted: &Self::Wanted) -> usize;
 
     /// Does it for all: an outcome each, in their order.
     fn run(by: &Self::By, wanted: Vec<Self::Wanted>) -> (Vec<Self::Outcome>, Self::Upto);
@@ -48,6 +52,8 @@ pub(super) struct Party<E: Errands>(Mutex<State<E>>);
 
 struct State<E: Errands> {
     stage: Stage<E>,
+    /// Of all that was ever wanted.
+    weight: usize,
     /// How to wake those who wait for the first one, each at its place.
     wakers: Vec<Option<Waker>>,
 }
@@ -76,7 +82,8 @@ enum Told<E: Errands> {
     Unsynced(E::Outcome, E::Upto),
 }
 
-/// Has something done together with what others of this thread want.
+/// Has something done together with what others of this thread want. All that come to a desk have
+/// it done by the same one.
 ///
 /// # Errors
 /// If it is not durable.
@@ -106,20 +113,22 @@ pub(super) async fn together<E: Errands>(
 
 /// Joins those who have not begun; the first of new ones if there are none, or enough.
 fn join<E: Errands>(desk: &mut Option<Arc<Party<E>>>, wanted: E::Wanted) -> (Arc<Party<E>>, usize) {
+    let weight = E::weight(&wanted);
     if let Some(party) = desk {
-        let mut state = party.state();
+        let state = &mut *party.state();
         if let Stage::Gathers(all) = &mut state.stage
             && all.len() < MOST
+            && state.weight < HEAVY
         {
             all.push(Some(wanted));
             let place = all.len() - 1;
+            state.weight += weight;
             state.wakers.push(None);
-            drop(state);
             return (Arc::clone(party), place);
         }
     }
     let stage = Stage::Gathers(vec![Some(wanted)]);
-    let party = Arc::new(Party(Mutex::new(State { stage, wakers: vec![None] })));
+    let party = Arc::new(Party(Mutex::new(State { stage, weight, wakers: vec![None] })));
     *desk = Some(Arc::clone(&party));
     (party, 0)
 }

@@ -25,6 +25,10 @@ impl Errands for Doubles {
     type Failure = &'static str;
     type Upto = ();
 
+    fn weight(number: &u32) -> usize {
+        *number as usize
+    }
+
     fn run(by: &Doubler, wanted: Vec<u32>) -> (Vec<u32>, ()) {
         assert!(!wanted.contains(&13), "thirteen cannot be doubled");
         by.given.lock().unwrap().push(wanted.clone());
@@ -190,4 +194,14 @@ fn no_more_than_so_many_go_together() {
     by.synced.send_replace(Some(Ok(())));
     assert!(asked.iter_mut().map(poll).filter(Poll::is_ready).count() == MOST + 1);
     assert_eq!(given(by).iter().map(Vec::len).collect::<Vec<_>>(), [MOST, 1]);
+}
+
+#[test]
+fn what_is_heavy_goes_with_those_before_it_and_nobody_joins_it() {
+    let by = doubler();
+    let heavy = u32::try_from(HEAVY).unwrap();
+    let mut asked = asked(by, &[1, heavy, 2]);
+    by.synced.send_replace(Some(Ok(())));
+    assert!(asked.iter_mut().map(poll).all(|told| told.is_ready()));
+    assert_eq!(given(by), [vec![1, heavy], vec![2]]);
 }
