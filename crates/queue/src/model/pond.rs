@@ -434,9 +434,7 @@ impl Pond {
             visible_quiet: visible().filter(|m| !is_noisy(m)).count(),
         }
     }
-}
 
-impl Pond {
     /// Who has how many messages.
     pub(crate) fn holders(&self, now: Timestamp, durable: Position) -> BTreeMap<Holder, usize> {
         let mut holders = BTreeMap::new();

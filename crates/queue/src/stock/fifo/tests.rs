@@ -41,16 +41,13 @@ fn heads(stock: &Fifo, max: usize) -> Vec<u64> {
 fn take(stock: &mut Fifo, max: usize, from: u64, until: u64) -> Vec<u64> {
     let sequences = stock.heads(max).iter().map(|held| held.sequence).collect();
     let taken = heads(stock, max);
-    let queue = QueueNumber(1);
-    stock.receive(&Received {
-        queue,
-        at: at(from),
-        until: at(until),
-        attempt: None,
-        holder: None,
-        sequences,
-    });
+    stock.receive(&received(sequences, from, until));
     taken
+}
+
+fn received(sequences: Vec<Sequence>, from: u64, until: u64) -> Received {
+    let (queue, at, until) = (QueueNumber(1), at(from), at(until));
+    Received { queue, at, until, attempt: None, holder: None, sequences }
 }
 
 #[test]
@@ -129,15 +126,7 @@ fn a_queues_delay_counts_for_all_that_is_not_due() {
 fn a_message_wanted_from_the_middle_leaves_the_order_as_it_was() {
     let mut stock = stock("abaaba");
     // As when the record of an earlier receive was lost to damage.
-    let (queue, sequences) = (QueueNumber(1), vec![Sequence(4)]);
-    stock.receive(&Received {
-        queue,
-        at: at(100),
-        until: at(200),
-        attempt: None,
-        holder: None,
-        sequences,
-    });
+    stock.receive(&received(vec![Sequence(4)], 100, 200));
     assert_eq!(heads(&stock, 10), [2, 5, 1, 3]);
     stock.forget(Sequence(4));
     assert_eq!(heads(&stock, 10), [2, 5, 1, 3, 6]);
