@@ -12,7 +12,7 @@ use clap::Parser;
 use tidemill_bench::client::Client;
 use tidemill_bench::load::{self, Measured, Told, now};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Kept, Report};
+use tidemill_bench::report::{Allowed, Kept, Report, Written};
 use tidemill_bench::server::Server;
 use tidemill_bench::work::{BATCH, Work, handles, to_path};
 
@@ -28,21 +28,14 @@ struct Options {
     /// Rounds: each workload shows the median of them
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Bytes of a message's body
-    #[arg(long, default_value_t = 1024)]
-    size: usize,
-    /// When answers may leave: durable or written
-    #[arg(long, default_value = "durable")]
-    sync: String,
-    /// Folder to make the data folder in; its disk is the one that is measured
-    #[arg(long, default_value = ".")]
-    on: std::path::PathBuf,
     /// How many times the bare handler's processor time a request with one message may take
     #[arg(long, default_value_t = 1.5)]
     at_most: f64,
     /// What part of that time a message may take in batches of ten
     #[arg(long, default_value_t = 0.25)]
     batched_at_most: f64,
+    #[command(flatten)]
+    written: Written,
     #[command(flatten)]
     kept: Kept,
 }
@@ -73,9 +66,10 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let load = format!(
         "{} clients, {} times {} messages of {} bytes",
-        options.clients, options.rounds, options.messages, options.size
+        options.clients, options.rounds, options.messages, options.written.size
     );
-    let mut report = Report::begin("cpu", &options.kept, &options.on, &options.sync, &load);
+    let mut report =
+        Report::begin("cpu", &options.kept, &options.written.on, &options.written.sync, &load);
     report.line(&format!(
         "{:<18}{:>9}{:>9}{:>8}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}",
         "workload",
@@ -107,14 +101,14 @@ async fn main() -> anyhow::Result<()> {
 
 /// All rounds with `batch` messages a request; of each stage the one whose ratio is the median.
 async fn stages(options: &Options, batch: usize, report: &mut Report) -> anyhow::Result<Vec<Pair>> {
-    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
-    let server = Server::tidemill(data.path(), &options.sync).await?;
+    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.written.on)?;
+    let server = Server::tidemill(data.path(), &options.written.sync).await?;
     let bare = Bare { server: Server::bare().await?, head: 0 }.look().await?;
     let mut stages: [Vec<Pair>; 3] = Default::default();
     for round in 0..options.rounds {
         let queue = Queue { name: format!("bench-{round}"), fifo: false, groups: 0 };
         queue.create(&mut Client::connect(&server.address).await?).await?;
-        let work = Work::new(&queue.url(), options.size, batch);
+        let work = Work::new(&queue.url(), options.written.size, batch);
         for (stage, pair) in
             stages.iter_mut().zip(life(options, &server, &bare, work, batch).await?)
         {

@@ -7,6 +7,20 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use time::macros::format_description;
 
+/// What is sent, and to what disk.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Written {
+    /// Bytes of a message's body
+    #[arg(long, default_value_t = 1024)]
+    pub size: usize,
+    /// When answers may leave: durable or written
+    #[arg(long, default_value = "durable")]
+    pub sync: String,
+    /// Folder to make the data folder in; its disk is the one that is measured
+    #[arg(long, default_value = ".")]
+    pub on: PathBuf,
+}
+
 /// Where a run's results go, and when it fails.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Kept {

@@ -13,7 +13,7 @@ use serde_json::json;
 use tidemill_bench::client::{Client, call};
 use tidemill_bench::load::{now, percentile};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Kept, Report};
+use tidemill_bench::report::{Allowed, Kept, Report, Written};
 use tidemill_bench::server::Server;
 
 /// Measures what a backlog costs.
@@ -22,9 +22,6 @@ struct Options {
     /// Messages that wait in the large queue
     #[arg(long, default_value_t = 1_000_000)]
     waiting: usize,
-    /// Bytes of a message's body
-    #[arg(long, default_value_t = 1024)]
-    size: usize,
     /// Message groups that the backlog is spread over, each a run of its own: 0 is a standard
     /// queue, other numbers FIFO ones
     #[arg(long, value_delimiter = ',', default_value = "0,10,100000")]
@@ -32,12 +29,6 @@ struct Options {
     /// Receives measured at each queue
     #[arg(long, default_value_t = 5_000)]
     receives: usize,
-    /// When answers may leave: durable or written
-    #[arg(long, default_value = "durable")]
-    sync: String,
-    /// Folder to make the data folder in
-    #[arg(long, default_value = ".")]
-    on: std::path::PathBuf,
     /// Fail if the large queue's p99 is more than this many times the small one's
     #[arg(long, default_value_t = 1.5)]
     at_most: f64,
@@ -47,6 +38,8 @@ struct Options {
     /// Fail if a start takes longer, in seconds
     #[arg(long, default_value_t = 2.0)]
     start: f64,
+    #[command(flatten)]
+    written: Written,
     #[command(flatten)]
     kept: Kept,
 }
@@ -61,9 +54,10 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let load = format!(
         "{} messages of {} bytes wait, {} receives a queue",
-        options.waiting, options.size, options.receives
+        options.waiting, options.written.size, options.receives
     );
-    let mut report = Report::begin("backlog", &options.kept, &options.on, &options.sync, &load);
+    let mut report =
+        Report::begin("backlog", &options.kept, &options.written.on, &options.written.sync, &load);
     report.line(&format!(
         "{:<20}{:>10}{:>10}{:>10}{:>10}{:>7}{:>10}{:>12}{:>12}",
         "backlog", "p50 us", "of 100", "p99 us", "of 100", "ratio", "MiB", "start s", "killed s"
@@ -76,8 +70,8 @@ async fn main() -> anyhow::Result<()> {
 
 /// Measures one kind of queue.
 async fn measure(options: &Options, groups: usize, report: &mut Report) -> anyhow::Result<()> {
-    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
-    let server = Server::tidemill(data.path(), &options.sync).await?;
+    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.written.on)?;
+    let server = Server::tidemill(data.path(), &options.written.sync).await?;
     let fifo = groups > 0;
     let suffix = if fifo { ".fifo" } else { "" };
     let small = Queue { name: format!("small{suffix}"), fifo, groups: groups.min(FEW) };
@@ -85,7 +79,7 @@ async fn measure(options: &Options, groups: usize, report: &mut Report) -> anyho
     let mut client = Client::connect(&server.address).await?;
     for (queue, count) in [(&small, FEW), (&large, options.waiting)] {
         queue.create(&mut client).await?;
-        queue.fill(&server.address, count, options.size).await?;
+        queue.fill(&server.address, count, options.written.size).await?;
         // A connection that was idle for as long as a large queue takes to fill is closed.
         client = Client::connect(&server.address).await?;
     }
@@ -93,15 +87,17 @@ async fn measure(options: &Options, groups: usize, report: &mut Report) -> anyho
     while many.len() < options.receives {
         for (queue, latencies) in [(&small, &mut few), (&large, &mut many)] {
             for _ in 0..TURN {
-                latencies.push(receive(&mut client, queue, options.size, latencies.len()).await?);
+                latencies.push(
+                    receive(&mut client, queue, options.written.size, latencies.len()).await?,
+                );
             }
         }
     }
     few.sort_unstable();
     many.sort_unstable();
     let resident = server.resident_kib()? / 1024;
-    let killed = restart(server, &options.sync, data.path(), true).await?;
-    let stopped = restart(killed.1, &options.sync, data.path(), false).await?;
+    let killed = restart(server, &options.written.sync, data.path(), true).await?;
+    let stopped = restart(killed.1, &options.written.sync, data.path(), false).await?;
     let ratio = percentile(&many, 0.99) / percentile(&few, 0.99);
     let name = if groups == 0 { "standard".to_owned() } else { format!("{groups} groups") };
     let (start, killed) = (stopped.0.as_secs_f64(), killed.0.as_secs_f64());

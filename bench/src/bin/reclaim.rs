@@ -7,7 +7,7 @@
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use clap::Parser;
 use tidemill_bench::client::Client;
 use tidemill_bench::load::{self, Measured, Told, now};
 use tidemill_bench::queue::Queue;
-use tidemill_bench::report::{Allowed, Kept, Report};
+use tidemill_bench::report::{Allowed, Kept, Report, Written};
 use tidemill_bench::server::Server;
 use tidemill_bench::work::{BATCH, Work, handles};
 
@@ -26,27 +26,20 @@ struct Options {
     /// Gigabytes of messages, of 1,000,000,000 bytes
     #[arg(long, default_value_t = 3.0)]
     gigabytes: f64,
-    /// Bytes of a message's body
-    #[arg(long, default_value_t = 1024)]
-    size: usize,
     /// Clients at once, each on its own connection
     #[arg(long, default_value_t = 64)]
     clients: usize,
     /// Parts that the messages are sent in; each is deleted before the next is sent
     #[arg(long, default_value_t = 1)]
     parts: u64,
-    /// When answers may leave: durable or written
-    #[arg(long, default_value = "durable")]
-    sync: String,
-    /// Folder to make the data folder in
-    #[arg(long, default_value = ".")]
-    on: PathBuf,
     /// How large the data folder may be at last, in megabytes of 1,000,000 bytes
     #[arg(long, default_value_t = 100.0)]
     at_most: f64,
     /// How soon, in seconds
     #[arg(long, default_value_t = 60)]
     within: u64,
+    #[command(flatten)]
+    written: Written,
     #[command(flatten)]
     kept: Kept,
 }
@@ -59,15 +52,16 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let load = format!(
         "{} GB in messages of {} bytes, {} clients, in {} part(s)",
-        options.gigabytes, options.size, options.clients, options.parts
+        options.gigabytes, options.written.size, options.clients, options.parts
     );
-    let mut report = Report::begin("reclaim", &options.kept, &options.on, &options.sync, &load);
-    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.on)?;
-    let server = Server::tidemill(data.path(), &options.sync).await?;
+    let mut report =
+        Report::begin("reclaim", &options.kept, &options.written.on, &options.written.sync, &load);
+    let data = tempfile::Builder::new().prefix(".bench-").tempdir_in(&options.written.on)?;
+    let server = Server::tidemill(data.path(), &options.written.sync).await?;
     let queue = Queue { name: "reclaim".into(), fifo: false, groups: 0 };
     queue.create(&mut Client::connect(&server.address).await?).await?;
-    let work = Work::new(&queue.url(), options.size, BATCH);
-    let part = (options.gigabytes * 1e9) as u64 / options.size as u64 / options.parts;
+    let work = Work::new(&queue.url(), options.written.size, BATCH);
+    let part = (options.gigabytes * 1e9) as u64 / options.written.size as u64 / options.parts;
     for number in 1..=options.parts {
         let sent = send(&server, &options, &work, part).await?;
         let full = megabytes(data.path())?;
