@@ -226,6 +226,12 @@ async fn an_end_waits_while_nobody_can_tell_what_runs() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "what is wrong here")]
+async fn a_panic_of_what_blocks_goes_on_in_whoever_waits() {
+    blocking(|| panic!("what is wrong here")).await.unwrap_or(());
+}
+
+#[tokio::test]
 async fn terminated_instances_do_not_count_and_others_do() {
     let mut bench = Bench::new();
     let ids = bench.launch(5).await;
