@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from alarms import settings
 from clients import command_line
 from groups import Scaled, make_scaled, refusal  # noqa: F401 (fixtures)
 from server import until
@@ -548,6 +549,25 @@ def policed(tmp_path_factory):
     service.make()
     yield service
     service.stop()
+
+
+def test_a_target_is_refused_while_there_is_no_memory_for_its_alarms(make_scaled):  # noqa: F811
+    service = make_scaled("--metrics-memory", "1MiB").start()
+    service.template()
+    service.make()
+    client = service.client("cloudwatch")
+
+    def fill():
+        for number in range(1000):
+            client.put_metric_alarm(**settings(f"a{number}", AlarmDescription="x" * 1024))
+
+    code, told = refusal(fill)
+    assert (code.startswith("Throttling"), "no memory for more alarms" in told) == (True, True)
+    code, told = refusal(track, service=service)
+    assert (code.startswith("Throttling"), "no memory for the alarms" in told) == (True, True)
+    assert service.groups.describe_policies(AutoScalingGroupName="workers")["ScalingPolicies"] == []
+    client.delete_alarms(AlarmNames=[f"a{number}" for number in range(10)])
+    assert len(track(service)["Alarms"]) == 2
 
 
 def test_what_is_asked_of_no_policy_is_refused(clocked):

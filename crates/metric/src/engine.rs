@@ -204,7 +204,11 @@ impl Metrics {
         Ok(self.change(vec![Change::Tagged(key, tags)], now).await?)
     }
 
-    fn may_have_more_alarms(&self) -> Result<(), Error> {
+    /// Whether there may be more alarms, for those who do something else first.
+    ///
+    /// # Errors
+    /// If there is no memory for more.
+    pub fn may_have_more_alarms(&self) -> Result<(), Error> {
         let most = ByteSize::bytes(self.0.limit.as_u64() / ALARMS_PART);
         let full = self.look(|state| state.alarms().weight() > most);
         if full { Err(Error::Full) } else { Ok(()) }

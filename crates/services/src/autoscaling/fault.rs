@@ -160,6 +160,15 @@ pub(super) fn no_instance(text: &str) -> Fault {
     validation(format!("Instance Id not found - No managed instance found for instance ID: {text}"))
 }
 
+/// A policy whose alarms there is no memory for.
+pub(super) fn no_room_for_alarms() -> Fault {
+    Fault::new(
+        &common::THROTTLED,
+        "there is no memory for the alarms of the policy: delete some, or start the service with \
+         more (--metrics-memory)",
+    )
+}
+
 /// What is wrong with the disk that all share.
 pub(super) fn of_disk(failure: &Failure) -> Fault {
     disk::of_failure(failure, &common::INTERNAL_FAILURE, &common::UNAVAILABLE)

@@ -343,6 +343,8 @@ fn read_tracking(
     let metric = source.to_bytes();
     let disable_scale_in = given.disable_scale_in == Some(true);
     let warm_up = settings::seconds("EstimatedInstanceWarmup", it.estimated_instance_warmup)?;
+    // Before there is a policy that would wait for them.
+    service.metrics.may_have_more_alarms().map_err(|_| fault::no_room_for_alarms())?;
     let name = |side| target_tracking::alarm_name(key, side, &service.groups.new_id().to_string());
     let (high, low) = (name(Side::High), (!disable_scale_in).then(|| name(Side::Low)));
     Ok(Target { target, disable_scale_in, warm_up, metric, high, low })

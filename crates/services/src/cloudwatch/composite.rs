@@ -106,7 +106,7 @@ impl<'a> Family<'a> {
         let mut next: Vec<&str> =
             names.iter().flat_map(|name| self.parents(name)).copied().collect();
         while let Some(name) = next.pop() {
-            if above.insert(self.composites.get_key_value(name).map_or("", |(name, _)| name)) {
+            if above.insert(name) {
                 next.extend(self.parents(name));
             }
         }

@@ -56,6 +56,8 @@ pub struct CloudWatch {
     /// Held by whoever judges, adds, tags or deletes alarms, from the look at how they are until
     /// what comes of it is durable: a look shows nothing else, and nobody may find in between what
     /// was true before.
+    /// Alarms that scaling policies keep come and go beside it: they watch metrics alone, so that
+    /// no circle can come of that.
     editing: Arc<Mutex<()>>,
     /// Held while actions are taken: each once.
     acting: Arc<Mutex<()>>,
