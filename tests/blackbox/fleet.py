@@ -1,8 +1,10 @@
 """Instances for the tests: a service that keeps them where whoever runs them can get at them."""
 
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -103,6 +105,18 @@ class Mill(Tidemill):
         lock = self.place / instance / "LOCK"
         return int(lock.read_text().split()[0])
 
+    def shims(self, instance):
+        """The pids of an instance's shims, also of one that has not begun."""
+        wanted = [b"tidemill", b"shim", str(self.place / instance).encode()]
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if (entry / "cmdline").read_bytes().split(b"\0")[:3] == wanted:
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
     def end_all(self):
         """Terminates every instance, without asking it."""
         found = self.ec2.describe_instances()["Reservations"]
@@ -117,8 +131,16 @@ class Mill(Tidemill):
     def sweep(self):
         """Ends what is left of this service's own instances, after a test that failed."""
         for folder in self.place.glob("i-*"):
+            # Its shim first, which would go on without them and takes some of them along.
+            for pid in self.shims(folder.name):
+                end(pid)
             for pid, _ in self.processes(folder.name):
-                os.kill(pid, 9)
+                end(pid)
+
+
+def end(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def unit(command, *lines, restart="no"):

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import pathlib
 import re
 import resource
 import signal
@@ -139,19 +138,6 @@ def test_an_instance_whose_shim_is_killed_while_it_ends_leaves_no_process_behind
         assert mill.processes(instance) == []
 
 
-def shims(mill, instance):
-    """Every shim of an instance, also one that has not begun."""
-    wanted = [b"tidemill", b"shim", str(mill.place / instance).encode()]
-    found = []
-    for entry in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if (entry / "cmdline").read_bytes().split(b"\0")[:3] == wanted:
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
 @pytest.mark.parametrize("end", ["terminated", "with the service"])
 def test_a_shim_that_has_yet_to_begin_ends_with_its_instance(mill, bystander, end):
     mill.flags.append("--stop-instances")
@@ -164,13 +150,13 @@ def test_a_shim_that_has_yet_to_begin_ends_with_its_instance(mill, bystander, en
         # No shim can take it meanwhile; to the service it looks as if none had.
         fcntl.flock(lock, fcntl.LOCK_SH)
         mill.ec2.start_instances(InstanceIds=[instance])
-        until(lambda: shims(mill, instance), "its shim was made")
+        until(lambda: mill.shims(instance), "its shim was made")
         if end == "terminated":
             mill.ec2.terminate_instances(InstanceIds=[instance])
             mill.until_state(instance, "terminated")
         else:
             assert mill.stop() == 0
-        assert shims(mill, instance) == []
+        assert mill.shims(instance) == []
     if end == "terminated":
         assert mill.logged(instance).count("ready") == 1
     else:
