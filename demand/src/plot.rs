@@ -7,6 +7,8 @@ use crate::{Played, SERVICE, Trace};
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 40.0;
+/// Room for the half of the last label that is beyond the end.
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 30.0;
 /// One colour a mind, told apart by any eye.
@@ -45,7 +47,7 @@ struct Area {
 
 impl Area {
     fn x(&self, seconds: f64) -> f64 {
-        LEFT + seconds / self.seconds * (WIDTH - LEFT - 10.0)
+        LEFT + seconds / self.seconds * (WIDTH - LEFT - RIGHT)
     }
 
     fn y(&self, workers: f64) -> f64 {
