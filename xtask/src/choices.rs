@@ -253,6 +253,7 @@ pub(crate) const CHOICES: &[Choice] = &[
 /// The operations of Auto Scaling that we have.
 const AUTOSCALING_OPERATIONS: &[&str] = &[
     "AttachInstances",
+    "CancelInstanceRefresh",
     "CompleteLifecycleAction",
     "BatchDeleteScheduledAction",
     "BatchPutScheduledUpdateGroupAction",
@@ -269,6 +270,7 @@ const AUTOSCALING_OPERATIONS: &[&str] = &[
     "DescribeAdjustmentTypes",
     "DescribeAutoScalingGroups",
     "DescribeAutoScalingInstances",
+    "DescribeInstanceRefreshes",
     "DescribeLaunchConfigurations",
     "DescribeLifecycleHookTypes",
     "DescribeLifecycleHooks",
@@ -290,9 +292,11 @@ const AUTOSCALING_OPERATIONS: &[&str] = &[
     "PutScalingPolicy",
     "PutScheduledUpdateGroupAction",
     "ResumeProcesses",
+    "RollbackInstanceRefresh",
     "SetDesiredCapacity",
     "SetInstanceHealth",
     "SetInstanceProtection",
+    "StartInstanceRefresh",
     "SuspendProcesses",
     "TerminateInstanceInAutoScalingGroup",
     "UpdateAutoScalingGroup",

@@ -19,6 +19,7 @@ mod member;
 mod policy;
 mod policy_verbs;
 mod record;
+mod refresh;
 mod refusal;
 #[cfg(test)]
 mod samples;
@@ -30,7 +31,7 @@ mod state;
 mod tests;
 mod verbs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
@@ -50,6 +51,10 @@ pub use policy_verbs::NewScheduled;
 pub use record::{
     Answered, Ended, Event, HookSet, Joined, Judged, Left, Made, Moved, Renewed, Spared, Waiting,
     Wanted, What,
+};
+pub use refresh::{
+    Awaited, Halt, NewRefresh, Preferences, Progress, REFRESHES, REMEMBERED, Refresh, Rollback,
+    Stage, Treatment,
 };
 pub use refusal::Refusal;
 pub use scheduled::{SCHEDULED, Scheduled, ScheduledPut, decide_by_schedule};
@@ -132,6 +137,9 @@ pub struct Group {
     /// What is done with it by the clock, by name.
     #[cbor(n(19), default)]
     scheduled: BTreeMap<String, Scheduled>,
+    /// Its refreshes, the newest last: no other goes on.
+    #[cbor(n(20), default)]
+    refreshes: VecDeque<Refresh>,
 }
 
 /// How many of a group are how.
@@ -183,6 +191,7 @@ impl Group {
             hooks: BTreeMap::new(),
             policies: BTreeMap::new(),
             scheduled: BTreeMap::new(),
+            refreshes: VecDeque::new(),
         }
     }
 
@@ -324,6 +333,9 @@ impl Group {
             What::Joined(joined) => {
                 self.launching.remove(&joined.activity);
                 self.members.insert(joined.member.id, joined.member.clone());
+                if let Some(refresh) = self.refreshes.back_mut() {
+                    refresh.joined(joined);
+                }
                 self.balance();
             }
             What::Moved(moved) => self.moved(*moved)?,
@@ -349,6 +361,7 @@ impl Group {
             | What::PolicyDropped(_)
             | What::ScheduledPut(_)
             | What::ScheduledDropped(_) => self.is_told(what)?,
+            What::Refreshed(refresh) => self.refreshed(refresh),
             What::Tagged(tags) => self.tags.extend(tags.clone()),
             What::Untagged(names) => self.tags.retain(|name, _| !names.contains(name)),
             What::Suspended(processes) => self.suspended.clone_from(processes),
@@ -471,7 +484,7 @@ impl Group {
     /// on is done for other reasons; and no more are to follow who is gone than are missing.
     fn balance(&mut self) {
         let capacity = self.capacity();
-        if capacity == self.desired {
+        if self.desired <= capacity && capacity <= self.desired + self.surge() {
             self.causes.clear();
         }
         self.owed = self.owed.min((self.desired - capacity).count());

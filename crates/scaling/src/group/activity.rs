@@ -254,6 +254,12 @@ pub enum Cause {
     /// Somebody gave it up before it served.
     #[n(21)]
     Abandoned(#[n(0)] InstanceId),
+    /// It was to be replaced by a refresh.
+    #[n(22)]
+    TakenByRefresh,
+    /// A refresh replaces others by it.
+    #[n(23)]
+    LaunchedByRefresh,
     /// It was put back into service.
     #[n(20)]
     Returned {

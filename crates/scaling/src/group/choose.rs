@@ -15,7 +15,17 @@ pub(super) fn choose(group: &Group, many: usize, now: Timestamp) -> Vec<Instance
     let may_go = |member: &&Member| {
         member.state.is_coming() || member.state == Lifecycle::InService && !group.spares(member)
     };
-    let mut all: Vec<&Member> = group.members().filter(may_go).collect();
+    let all = in_order(group, group.members().filter(may_go), now);
+    all.into_iter().take(many).map(|member| member.id).collect()
+}
+
+/// These instances, in the order in which they go.
+pub(super) fn in_order<'a>(
+    group: &Group,
+    members: impl Iterator<Item = &'a Member>,
+    now: Timestamp,
+) -> Vec<&'a Member> {
+    let mut all: Vec<&Member> = members.collect();
     all.sort_by(|one, other| {
         // One that comes has nothing to lose.
         let coming = |member: &Member| !member.state.is_coming();
@@ -25,7 +35,7 @@ pub(super) fn choose(group: &Group, many: usize, now: Timestamp) -> Vec<Instance
         }
         order.then_with(|| one.joined.cmp(&other.joined)).then_with(|| one.id.cmp(&other.id))
     });
-    all.into_iter().take(many).map(|member| member.id).collect()
+    all
 }
 
 /// Whose turn it is before the other's.
@@ -67,7 +77,7 @@ fn configuration(group: &Group, member: &Member) -> Age {
     let Origin::Configuration(name, made) = &member.origin else { return Age::Any };
     // One that nobody knows the time of is older than all.
     let made = made.map_or(0, Timestamp::as_millis);
-    match &group.settings.source {
+    match group.source() {
         Source::Configuration(current) if current == name => Age::Current(made),
         Source::Configuration(_) | Source::Template(_) => Age::Former(made),
     }
@@ -76,7 +86,7 @@ fn configuration(group: &Group, member: &Member) -> Age {
 /// By the template that it is made from: another one than the group's is older, and then an older
 /// version. Versions of different templates say nothing of each other.
 fn template(group: &Group, member: &Member) -> Age {
-    match (&member.origin, &group.settings.source) {
+    match (&member.origin, group.source()) {
         (Origin::Template(own), Source::Template(current)) if own.id == current.id => {
             let number = own.version.as_deref().and_then(|number| number.parse().ok());
             Age::Current(number.unwrap_or(0))

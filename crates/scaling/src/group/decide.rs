@@ -75,8 +75,10 @@ pub fn decide(
     draft.follow(seen);
     draft.replace();
     draft.close();
+    draft.refresh();
     draft.shrink();
     draft.grow();
+    draft.watch();
     if draft.group.closing && draft.group.is_empty() {
         draft.whats.push(What::Gone(()));
     }
@@ -84,15 +86,15 @@ pub fn decide(
 }
 
 /// A group as it will be, and what happens to make it so.
-struct Draft<'a> {
-    group: Group,
+pub(super) struct Draft<'a> {
+    pub(super) group: Group,
     whats: Vec<What>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     ids: &'a mut dyn FnMut() -> ActivityId,
 }
 
 impl Draft<'_> {
-    fn put(&mut self, what: What) {
+    pub(super) fn put(&mut self, what: What) {
         self.group.happened(&what).expect("what is decided on is about what is there");
         self.whats.push(what);
     }
@@ -264,7 +266,8 @@ impl Draft<'_> {
     /// Who is too many goes.
     fn shrink(&mut self) {
         let capacity = self.group.capacity();
-        let many = (capacity - self.group.replaced() - self.group.desired).count() as usize;
+        let most = self.group.desired + self.group.surge();
+        let many = (capacity - self.group.replaced() - most).count() as usize;
         if many == 0 || !self.group.does(Process::Terminate) {
             return;
         }
@@ -290,7 +293,12 @@ impl Draft<'_> {
 
     /// Who is missing is launched.
     fn grow(&mut self) {
-        let (capacity, desired) = (self.group.capacity(), self.group.desired);
+        let capacity = self.group.capacity();
+        let mut desired = self.group.desired;
+        let refreshes = self.group.refreshing().is_some_and(|it| it.stage.replaces());
+        if self.group.may_replace() {
+            desired = desired + self.group.surge();
+        }
         let missing = (desired - capacity).count() as usize;
         let waits = self.group.launches_from().is_some_and(|from| self.now < from);
         if missing == 0 || waits || self.group.closing || !self.group.does(Process::Launch) {
@@ -304,6 +312,8 @@ impl Draft<'_> {
         for _ in 0..count {
             let said = if self.group.owed > 0 {
                 vec![self.said(Cause::Replacement)]
+            } else if refreshes && causes.is_empty() {
+                vec![self.said(Cause::LaunchedByRefresh)]
             } else {
                 let mut said = causes.clone();
                 said.push(self.said(Cause::Short(step)));
@@ -315,7 +325,7 @@ impl Draft<'_> {
     }
 
     /// Begins to terminate an instance.
-    fn terminate(&mut self, id: InstanceId, said: Vec<Said>, replaced: bool) {
+    pub(super) fn terminate(&mut self, id: InstanceId, said: Vec<Said>, replaced: bool) {
         // What it was doing is not to be done any more.
         self.end_of(id, Outcome::Cancelled, None);
         let activity = self.activity(Deed::Terminate, Some(id), said);
@@ -355,7 +365,7 @@ impl Draft<'_> {
         Activity { id, group, deed, instance, causes, began, end: None, zone }
     }
 
-    fn said(&self, cause: Cause) -> Said {
+    pub(super) fn said(&self, cause: Cause) -> Said {
         Said { at: self.now, cause }
     }
 }

@@ -12,6 +12,7 @@ use super::hook::{Answer, Hook, Wait};
 use super::ids::{ActivityId, GroupKey, InstanceId};
 use super::member::{Health, Lifecycle, Member};
 use super::policy::PolicyPut;
+use super::refresh::Refresh;
 use super::scheduled::ScheduledPut;
 use super::settings::{Process, Settings, Tags};
 use crate::Workers;
@@ -83,6 +84,8 @@ pub enum What {
     ScheduledPut(ScheduledPut),
     /// A scheduled action is there no more.
     ScheduledDropped(String),
+    /// A refresh was asked for, or is something else from now on.
+    Refreshed(Box<Refresh>),
 }
 
 /// A group was made.
@@ -288,7 +291,8 @@ macro_rules! whats {
     };
 }
 
-// 1 to 39 are of groups and their instances, 40 to 59 of policies, 60 to 69 of hooks.
+// 1 to 39 are of groups and their instances, 40 to 59 of policies, 60 to 69 of hooks, 70 of
+// refreshes.
 whats! {
     1 Made
     2 Set
@@ -317,4 +321,5 @@ whats! {
     62 Waiting
     63 Answered
     64 Renewed
+    70 Refreshed
 }

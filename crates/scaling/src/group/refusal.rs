@@ -117,6 +117,18 @@ pub enum Refusal {
     /// These are no times that come again and again.
     #[error("{0:?} is no recurrence")]
     BadRecurrence(String),
+    /// A refresh goes on already.
+    #[error("a refresh goes on already")]
+    Refreshing,
+    /// A refresh goes on that changes what instances are made from.
+    #[error("a refresh goes on that changes what instances are made from")]
+    ChangedByRefresh,
+    /// No refresh of this group goes on that could be ended.
+    #[error("no refresh of {0} goes on")]
+    NotRefreshing(String),
+    /// What a refresh does could not be undone.
+    #[error("what the refresh does cannot be undone")]
+    Irreversible,
     /// It would never be time for it.
     #[error("the scheduled action would never be carried out")]
     NeverScheduled,

@@ -8,6 +8,8 @@ use tidemill_journal::{Keep, MemoryDriver, Options};
 use super::samples::{id, member, settings, template};
 use super::*;
 
+mod refresh;
+
 /// A service that may die at any moment, and the machines, which go on.
 struct Bench {
     journal: MemoryDriver,
@@ -134,7 +136,11 @@ impl Bench {
         if !self.lives() {
             return None;
         }
-        let member = member(id.as_u64(), self.clock.now());
+        let origin = match self.group().source() {
+            Source::Template(template) => Origin::Template(template.clone()),
+            Source::Configuration(name) => Origin::Configuration(name.clone(), None),
+        };
+        let member = Member { origin, ..member(id.as_u64(), self.clock.now()) };
         assert!(self.groups.joined(&key(), activity, member).await.unwrap());
         Some(())
     }

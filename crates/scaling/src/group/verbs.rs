@@ -101,6 +101,10 @@ impl Groups {
             let desired = told.unwrap_or_else(|| group.desired.clamp(min, max));
             within(&settings, desired)?;
             has_source(state, key, &settings)?;
+            let changed = group.refreshing().is_some_and(|it| it.desired.is_some());
+            if changed && settings.source != group.settings.source {
+                return Err(Refusal::ChangedByRefresh);
+            }
             let mut events = Vec::new();
             if settings != group.settings {
                 events.push(Event::Of(key.clone(), What::Set(settings)));

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::drain::Held;
 use super::fast::Minds;
-use super::{AutoScaling, drain, fault, launch, names};
+use super::{AutoScaling, drain, fault, instance_refresh, launch, names};
 use crate::ec2;
 
 /// How often to look while something is on its way.
@@ -62,6 +62,7 @@ impl AutoScaling {
         let mut held = Held::default();
         for key in keys {
             passing |= memory.minds.think(self, &key, &mut held).await;
+            self.watch_alarms(&key).await;
             let seen = self.see(fleet, &key);
             if let Err(error) = self.groups.settle(&key, &seen).await {
                 warn!(group = key.name, %error, "a group was not looked after");
@@ -76,7 +77,7 @@ impl AutoScaling {
             let now = self.groups.now();
             let acts = self.groups.look(|state| {
                 let group = state.group(&key)?;
-                passing |= group.under_way().is_some();
+                passing |= group.under_way().is_some() || instance_refresh::is_busy(group);
                 drained.extend(drain::begin(&self.queues, group));
                 let mut acts = acts(group, &seen);
                 acts.retain(|act| match act {

@@ -104,6 +104,10 @@ impl Minds {
         going.extend(decision.stop.iter().map(|stop| stop.id));
         // Those that are going already are let go as any others: `drain`.
         going.retain(|id| group.member(*id).is_some_and(|member| !member.state.is_going()));
+        if group.refreshing().is_some_and(|refresh| refresh.stage.replaces()) {
+            // There may be more than the group's size: who goes is the refresh's business.
+            going.clear();
+        }
         let wanted = decision.wanted;
         if wanted == group.desired && going.is_empty() {
             return is_empty;

@@ -128,6 +128,34 @@ fn of_instances(refusal: Refusal) -> Fault {
         Refusal::NeverScheduled => {
             validation("The scheduled action would never be carried out before its EndTime.")
         }
+        refusal => of_refreshes(&refusal),
+    }
+}
+
+/// Those of refreshes, and what has no words of AWS's.
+fn of_refreshes(refusal: &Refusal) -> Fault {
+    match refusal {
+        Refusal::Refreshing => Fault::new(
+            &errors::INSTANCE_REFRESH_IN_PROGRESS_FAULT,
+            "An Instance Refresh is already in progress and blocks the execution of this Instance \
+             Refresh.",
+        ),
+        Refusal::ChangedByRefresh => validation(
+            "An active instance refresh with a desired configuration exists. All configuration \
+             options derived from the desired configuration are not available for update while the \
+             instance refresh is active.",
+        ),
+        Refusal::NotRefreshing(name) => Fault::new(
+            &errors::ACTIVE_INSTANCE_REFRESH_NOT_FOUND_FAULT,
+            format!(
+                "No in progress or pending Instance Refresh found for Auto Scaling group {name}"
+            ),
+        ),
+        Refusal::Irreversible => Fault::new(
+            &errors::IRREVERSIBLE_INSTANCE_REFRESH_FAULT,
+            "The instance refresh cannot be rolled back: that takes a DesiredConfiguration, and an \
+             AutoScalingGroup whose launch template has a version other than $Latest and $Default.",
+        ),
         refusal => validation(refusal.to_string()),
     }
 }

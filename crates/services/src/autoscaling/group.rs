@@ -112,7 +112,7 @@ pub(super) fn origin(origin: &Origin) -> (Option<LaunchTemplateSpecification>, O
     }
 }
 
-fn template(it: &TemplateSource) -> LaunchTemplateSpecification {
+pub(super) fn template(it: &TemplateSource) -> LaunchTemplateSpecification {
     LaunchTemplateSpecification {
         launch_template_id: Some(it.id.clone()),
         launch_template_name: Some(it.name.clone()),
@@ -160,6 +160,6 @@ pub(super) fn number(workers: Workers) -> i32 {
     i32::try_from(workers.count()).unwrap_or(i32::MAX)
 }
 
-fn seconds(seconds: u32) -> i32 {
+pub(super) fn seconds(seconds: u32) -> i32 {
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }

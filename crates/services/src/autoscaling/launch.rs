@@ -45,7 +45,7 @@ pub(super) fn prepare(
     activity: ActivityId,
 ) -> Result<(Launch, Origin), String> {
     let owner = names::owner(key);
-    let (mut recipe, template, origin) = match &group.settings.source {
+    let (mut recipe, template, origin) = match group.source() {
         Source::Template(source) => of_template(fleet, &owner, source)?,
         Source::Configuration(name) => {
             let named = GroupKey { name: name.clone(), ..key.clone() };
@@ -87,6 +87,15 @@ pub(super) fn tags(key: &GroupKey, group: &Group) -> Tags {
     let mut tags: Tags = propagated.map(|(name, tag)| (name.clone(), tag.value.clone())).collect();
     tags.insert(GROUP.to_owned(), key.name.clone());
     tags
+}
+
+/// The very version of a source that is meant now; none if there is none.
+pub(super) fn pinned(fleet: &Fleet, key: &GroupKey, source: &Source) -> Option<Source> {
+    let Source::Template(template) = source else { return Some(source.clone()) };
+    match of_template(fleet, &names::owner(key), template) {
+        Ok((_, _, Origin::Template(template))) => Some(Source::Template(template)),
+        _ => None,
+    }
 }
 
 type Found = (Recipe, Option<(tidemill_fleet::TemplateId, u64)>, Origin);

@@ -13,6 +13,7 @@ mod fault;
 mod group;
 mod group_minutes;
 mod hooks;
+mod instance_refresh;
 mod instances;
 mod launch;
 mod launch_configuration;
@@ -22,6 +23,7 @@ mod page;
 mod policies;
 mod processes;
 mod put_group;
+mod refresh_words;
 mod scheduled_actions;
 mod set_desired_capacity;
 mod settings;
@@ -108,6 +110,7 @@ impl AutoScaling {
                 gives scheduled_actions::delete_many(self, cx, it).await;
             BatchPutScheduledUpdateGroupAction(it) =
                 gives scheduled_actions::put_many(self, cx, it).await;
+            CancelInstanceRefresh(it) = gives instance_refresh::cancel(self, cx, &it).await;
             CompleteLifecycleAction(it) = gives hooks::complete(self, cx, &it).await;
             CreateAutoScalingGroup(it) = done put_group::create(self, cx, it).await;
             CreateLaunchConfiguration(it) = done launch_configuration::create(self, cx, &it).await;
@@ -123,6 +126,7 @@ impl AutoScaling {
             DescribeAdjustmentTypes = gives Ok(policies::adjustment_types());
             DescribeAutoScalingGroups(it) = gives describe_groups::handle(self, cx, &it);
             DescribeAutoScalingInstances(it) = gives instances::describe(self, cx, &it);
+            DescribeInstanceRefreshes(it) = gives instance_refresh::describe(self, cx, &it);
             DescribeLaunchConfigurations(it) = gives launch_configuration::describe(self, cx, &it);
             DescribeLifecycleHookTypes = gives Ok(hooks::types());
             DescribeLifecycleHooks(it) = gives hooks::describe(self, cx, &it);
@@ -144,9 +148,11 @@ impl AutoScaling {
             PutScheduledUpdateGroupAction(it) = done scheduled_actions::put(self, cx, it).await;
             RecordLifecycleActionHeartbeat(it) = gives hooks::renew(self, cx, &it).await;
             ResumeProcesses(it) = done processes::set(self, cx, &it, false).await;
+            RollbackInstanceRefresh(it) = gives instance_refresh::roll_back(self, cx, &it).await;
             SetDesiredCapacity(it) = done set_desired_capacity::handle(self, cx, &it).await;
             SetInstanceHealth(it) = done instances::set_health(self, cx, &it).await;
             SetInstanceProtection(it) = gives instances::protect(self, cx, &it).await;
+            StartInstanceRefresh(it) = gives instance_refresh::start(self, cx, &it).await;
             SuspendProcesses(it) = done processes::set(self, cx, &it, true).await;
             TerminateInstanceInAutoScalingGroup(it) =
                 gives instances::terminate(self, cx, &it).await;

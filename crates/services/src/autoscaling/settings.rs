@@ -184,7 +184,7 @@ impl Asked {
 }
 
 /// The template that is meant, which has to be there and to be fit for launching.
-fn template_of(
+pub(super) fn template_of(
     service: &AutoScaling,
     key: &GroupKey,
     it: &LaunchTemplateSpecification,

@@ -148,6 +148,12 @@ fn of_instance(cause: &Cause) -> String {
         Cause::Lifetime => "an instance was taken out of service in response to exceeding the \
                             maximum instance lifetime."
             .to_owned(),
+        Cause::TakenByRefresh => "an instance was taken out of service in response to an instance \
+                                  refresh."
+            .to_owned(),
+        Cause::LaunchedByRefresh => {
+            "an instance was launched in response to an instance refresh.".to_owned()
+        }
         Cause::Asked { instance, step } => format!(
             "instance {} was taken out of service in response to a user request{}",
             instance_text(*instance),
