@@ -58,7 +58,7 @@ def test_a_fast_group_goes_from_zero_to_many_and_back_and_nothing_is_done_twice(
     sent = datetime.now(timezone.utc)
     for _ in range(5):
         queue.send_message_batch(QueueUrl=url, Entries=entries)
-    until(lambda: scaled.group()["DesiredCapacity"] > 0, "the first message is seen")
+    until(scaled.activities, "the first message is seen")
     first = min(activity["StartTime"] for activity in scaled.activities())
     assert first - sent < timedelta(seconds=2)
     until(lambda: left(queue, url) == 0, "all of it is done", 90)

@@ -307,3 +307,29 @@ def test_a_browser_is_told_what_this_is(shared):
     assert (status, b"ListQueuesResponse" in body) == (200, True)
     assert shared.get("/")[0] == 404
     assert call(shared, "ListQueues")[0] == 200
+
+
+def test_an_open_service_is_not_reached_under_a_name_that_may_be_a_pages_own(shared, fresh):
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/ec2/aws4_request"}
+    launch = "/?Action=DescribeInstances&Version=2016-11-15"
+
+    def under(service, host):
+        headers = {"Host": host, "Content-Type": "application/json"}
+        asked = [
+            service.get(launch, signed | headers),
+            service.request("POST", "/", b"{}", headers | target("ListQueues")),
+            service.request("POST", "/_tidemill/top", b"{}", headers),
+        ]
+        return [(status, body) for status, _, body in asked]
+
+    for host in ("localhost", f"127.0.0.1:{shared.port}", "[::1]", "tidemill:4566", "a.localhost"):
+        assert [status for status, _ in under(shared, host)] == [200] * 3, host
+    for host in ("evil.example", f"evil.example:{shared.port}", "127.0.0.1.evil.example"):
+        for status, body in under(shared, host):
+            assert status == 403 and b"--allow-host" in body, (host, body)
+    told = fresh("--allow-host", "mill.example", "--trust-forwarded").start()
+    assert [status for status, _ in under(told, "a.mill.example:80")] == [200] * 3
+    assert [status for status, _ in under(told, "amill.example")] == [403] * 3
+    headers = {"Host": "localhost", "X-Forwarded-Host": "evil.example"}
+    status, _, _ = told.request("POST", "/", b"{}", headers | target("ListQueues"))
+    assert status == 403

@@ -188,3 +188,10 @@ def test_files_are_kept_for_instances_and_their_metadata(mill):
     mill.start()
     # 64 for each log, 32; 64 connections, and a port for each of 100 instances.
     assert re.search(r"most\S*[=:]\S*508", mill.log.read_text())
+
+
+def test_metadata_is_not_read_by_a_page_under_a_name_of_its_own(mill):
+    mill.start()
+    metadata = Metadata(mill, mill.run(SCRIPT))
+    assert metadata.ask("/latest/meta-data/", Host="evil.example")[0] == 403
+    assert metadata.ask("/latest/meta-data/", Host="localhost")[0] == 200

@@ -243,9 +243,9 @@ def test_a_small_gzip_body_that_unpacks_beyond_the_limit_is_refused(shared):
 
 def test_the_host_that_the_client_used_is_in_the_queue_url(shared):
     status, _, body = call(
-        shared, "CreateQueue", headers={"Host": "queues.example:99"}, QueueName="hosted"
+        shared, "CreateQueue", headers={"Host": "queues.localhost:99"}, QueueName="hosted"
     )
-    assert body["QueueUrl"] == "http://queues.example:99/000000000000/hosted"
+    assert body["QueueUrl"] == "http://queues.localhost:99/000000000000/hosted"
     status, _, body = call(
         shared, "CreateQueue", headers={"X-Forwarded-Host": "evil.example"}, QueueName="hosted"
     )
@@ -253,7 +253,7 @@ def test_the_host_that_the_client_used_is_in_the_queue_url(shared):
 
 
 def test_forwarded_headers_and_a_public_url_shape_the_queue_url(fresh):
-    behind = fresh("--trust-forwarded").start()
+    behind = fresh("--trust-forwarded", "--allow-host", "q.example").start()
     forwarded = {"X-Forwarded-Host": "q.example", "X-Forwarded-Proto": "https"}
     _, _, body = call(behind, "CreateQueue", headers=forwarded, QueueName="a")
     assert body["QueueUrl"] == "https://q.example/000000000000/a"

@@ -84,6 +84,12 @@ pub(crate) struct Given {
           env = "TIDEMILL_TRUST_FORWARDED")]
     pub(crate) trust_forwarded: Option<bool>,
 
+    /// A name, with all under it, by which clients reach an open service besides localhost, names
+    /// without a dot and addresses; may be given several times. Others are refused, since pages in
+    /// browsers can have their own names lead here
+    #[arg(long, value_name = "NAME", env = "TIDEMILL_ALLOW_HOST", value_delimiter = ',')]
+    pub(crate) allow_host: Option<Vec<String>>,
+
     /// Largest request body, compressed or not; larger ones are refused unread [default: 8MiB]
     #[arg(long, value_name = "SIZE", env = "TIDEMILL_MAX_BODY")]
     #[serde(deserialize_with = "text")]
@@ -233,7 +239,7 @@ impl Given {
     /// What was given here, and where nothing was, what was given there.
     fn or(self, file: Self) -> Self {
         first_given!(self, file: listen, data_dir, account, sync, tls_cert, tls_key, public_url,
-            trust_forwarded, max_body, max_headers, request_memory, max_connections,
+            trust_forwarded, allow_host, max_body, max_headers, request_memory, max_connections,
             header_timeout, body_timeout, write_timeout, shutdown_grace, threads, recent_bodies,
             metrics_memory, disk_reserve, disk_patience, instances, instances_dir, instances_user,
             instances_as_root, max_instances, stop_instances, role_session, scaling_mode, log,
@@ -280,6 +286,8 @@ pub(crate) struct Settings {
     /// Scheme and host.
     pub(crate) public_url: Option<(String, String)>,
     pub(crate) trust_forwarded: bool,
+    /// By which names, besides those that nobody else can have, it may be reached while it is open.
+    pub(crate) allow_host: Vec<String>,
     pub(crate) max_body: ByteSize,
     pub(crate) max_headers: ByteSize,
     pub(crate) request_memory: ByteSize,
@@ -340,6 +348,7 @@ impl Settings {
             tls,
             public_url: given.public_url.as_deref().map(checked_url).transpose()?,
             trust_forwarded: given.trust_forwarded.unwrap_or(false),
+            allow_host: given.allow_host.unwrap_or_default(),
             max_body: given.max_body.unwrap_or(ByteSize::mib(8)),
             max_headers: given.max_headers.unwrap_or(ByteSize::kib(64)),
             request_memory: given.request_memory.unwrap_or(ByteSize::mib(256)),

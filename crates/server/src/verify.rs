@@ -9,6 +9,7 @@ use tidemill_sign::{Credential, Presented, Rejection, Request, Window};
 use tidemill_wire::{Call, Fault, Protocol, fault};
 
 use crate::app::App;
+use crate::host;
 
 /// The services that run programs.
 const LAUNCHING: [&str; 2] = ["ec2", "autoscaling"];
@@ -21,6 +22,7 @@ pub(crate) fn principal(
     claimed: Option<&Credential>,
 ) -> Result<Principal, Fault> {
     if !app.identity.has_credentials() {
+        host::check(app, request.headers).map_err(|why| Fault::new(&fault::ACCESS_DENIED, why))?;
         if LAUNCHING.contains(&call.service.name) && may_be_a_page(request) {
             let message = "sign the request, with any key: what runs programs is not for browsers";
             return Err(Fault::new(&fault::MISSING_TOKEN, message));
@@ -133,6 +135,7 @@ fn refusal(rejection: &Rejection) -> Fault {
 /// whoever signs with a key of ours. An error is a sentence for a person.
 pub(crate) fn controller(app: &App, request: &Request<'_>) -> Result<Principal, String> {
     if !app.identity.has_credentials() {
+        host::check(app, request.headers)?;
         return Ok(anyone(app, request, Credential::claimed(request).as_ref()));
     }
     let signed = signer(app, request, None, Window::QUERY_SKEW);

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderName, Method, StatusCode};
 use tidemill_base::{ByteSize, Chance, Clock, Timestamp};
 use tidemill_fleet::{Fleet, Instance, InstanceId};
@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
 use super::content;
+use crate::host;
 use crate::roles::{self, KEYS_PATH, Roles};
 
 const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
@@ -90,6 +91,10 @@ impl Keeper {
     }
 
     fn answer(&self, request: &Request<'_>) -> Answer {
+        // Under another name a page in a browser may ask.
+        if !request.headers.text(HOST).is_none_or(host::is_at_home) {
+            return plain(StatusCode::FORBIDDEN, "ask by the address");
+        }
         let Some(instance) = self.fleet.look(|state| state.instance(self.id).cloned()) else {
             return plain(StatusCode::NOT_FOUND, "there is no such instance");
         };
