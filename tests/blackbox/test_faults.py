@@ -44,6 +44,7 @@ def refusing(service):
 
 
 CHANGES = {
+    "topics": ("sns", "create_topic", lambda number: {"Name": f"topic-{number}"}),
     "metrics": (
         "cloudwatch",
         "put_metric_data",

@@ -8,7 +8,7 @@ from server import ROOT
 
 
 @pytest.mark.parametrize(("name", "fewest"), [
-    ("sqs", 50), ("cloudwatch", 20), ("ec2", 20), ("autoscaling", 20)
+    ("sqs", 50), ("cloudwatch", 20), ("ec2", 20), ("autoscaling", 20), ("sns", 20)
 ])
 def test_every_test_that_the_table_names_is_there(name, fewest):
     page = (ROOT / "docs" / f"{name}.md").read_text()
@@ -20,7 +20,7 @@ def test_every_test_that_the_table_names_is_there(name, fewest):
     assert named - there == set()
 
 
-@pytest.mark.parametrize("name", ["sqs", "cloudwatch", "ec2", "autoscaling"])
+@pytest.mark.parametrize("name", ["sqs", "cloudwatch", "ec2", "autoscaling", "sns"])
 def test_the_table_has_every_operation(name):
     model = (ROOT / "models" / f"{name}.model").read_text()
     page = (ROOT / "docs" / f"{name}.md").read_text()

@@ -75,6 +75,8 @@ apis! {
     cloudwatch
     /// Amazon EC2: its instances.
     ec2
+    /// Amazon SNS.
+    sns
     /// Amazon SQS.
     sqs
     /// AWS STS.
@@ -82,5 +84,11 @@ apis! {
 }
 
 /// Every API, for [`tidemill_wire::identify`].
-pub static SERVICES: &[&tidemill_wire::Service] =
-    &[&sqs::SERVICE, &sts::SERVICE, &cloudwatch::SERVICE, &ec2::SERVICE, &autoscaling::SERVICE];
+pub static SERVICES: &[&tidemill_wire::Service] = &[
+    &sqs::SERVICE,
+    &sts::SERVICE,
+    &cloudwatch::SERVICE,
+    &ec2::SERVICE,
+    &autoscaling::SERVICE,
+    &sns::SERVICE,
+];

@@ -8,7 +8,7 @@ use tidemill_http::{Answer, Budget, Door, Handler, Limits, Request};
 use tidemill_identity::IdentityStore;
 use tidemill_queue::Engine;
 use tidemill_scaling::group::Groups;
-use tidemill_services::{AutoScaling, CloudWatch, Ec2, Sqs};
+use tidemill_services::{AutoScaling, CloudWatch, Ec2, Sns, Sqs};
 use tidemill_sign::KeyCache;
 
 use crate::crowd::Crowd;
@@ -35,6 +35,7 @@ pub(crate) struct App {
     pub(crate) ec2: Ec2,
     pub(crate) groups: Groups,
     pub(crate) autoscaling: AutoScaling,
+    pub(crate) sns: Sns,
     pub(crate) metadata: Arc<Metadata>,
     /// Where instances find the service, once that is known.
     pub(crate) endpoint: Arc<OnceLock<String>>,
@@ -61,12 +62,14 @@ impl App {
         metadata: Arc<Metadata>,
         endpoint: Arc<OnceLock<String>>,
     ) -> Self {
-        let Logs { engine, measured, fleet, groups, identity } = logs.clone();
+        let Logs { engine, measured, fleet, groups, topics, identity } = logs.clone();
         let instances = settings.instances.as_ref().map(|instances| instances.most);
         let crowd = Crowd::new(settings.max_connections, instances);
         let budget = Budget::new(settings.request_memory);
         let mut metrics = Metrics::new(logs.clone(), clock.clone());
         metrics.watch(&crowd, &budget);
+        let sns = Sns::new(topics, engine.clone());
+        metrics.watch_topics(sns.told());
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
         let ec2 = Ec2::new(fleet.clone(), engine.clone());
@@ -92,6 +95,7 @@ impl App {
             ec2,
             groups,
             autoscaling,
+            sns,
             metadata,
             endpoint,
             identity,

@@ -187,6 +187,7 @@ async fn reset(app: &App) -> Result<Value, Refused> {
         fleet.clear().await.map_err(internal)?;
         fleet.until_swept().await;
     }
+    app.logs.topics.clear().await.map_err(internal)?;
     app.engine.clear().await.map_err(internal)?;
     app.measured.clear().await.map_err(internal)?;
     info!("emptied by request");

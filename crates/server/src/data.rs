@@ -10,6 +10,7 @@ use tidemill_fleet::{Environment, Fleet};
 use tidemill_identity::IdentityStore;
 use tidemill_journal::{Driver, FaultyDriver, FileDriver, Options};
 use tidemill_metric::Metrics;
+use tidemill_notice::Notices;
 use tidemill_queue::{Config, Engine};
 use tidemill_scaling::group::Groups;
 
@@ -30,8 +31,11 @@ pub(crate) const FLEET: &str = "fleet";
 /// The journal of groups, which scale.
 pub(crate) const GROUPS: &str = "groups";
 
+/// The journal of topics, and who subscribed to them.
+pub(crate) const TOPICS: &str = "topics";
+
 /// The journals of a data folder, by what they hold.
-pub(crate) const JOURNALS: [&str; 5] = [SYSTEM, SHARD, METRICS, FLEET, GROUPS];
+pub(crate) const JOURNALS: [&str; 6] = [SYSTEM, SHARD, METRICS, FLEET, GROUPS, TOPICS];
 
 /// What a journal of the folder stands on: its files, which fail as `disks` say.
 fn driver(folder: &Path, journal: &str, disks: Option<&Disks>) -> Arc<dyn Driver> {
@@ -93,6 +97,21 @@ pub(crate) fn open_groups(
     let options = Options { recent: ByteSize::kib(64), ..options };
     Groups::open(driver, options, clock.clone(), chance.clone())
         .with_context(|| format!("cannot open {}", folder.join(GROUPS).display()))
+}
+
+/// Opens the topics that the folder holds.
+pub(crate) fn open_topics(
+    folder: &Path,
+    options: Options,
+    clock: &Clock,
+    chance: &Chance,
+    disks: Option<&Disks>,
+) -> anyhow::Result<Notices> {
+    let driver = driver(folder, TOPICS, disks);
+    // Nothing is read back from this log but when it is opened.
+    let options = Options { recent: ByteSize::kib(64), ..options };
+    Notices::open(driver, options, clock.clone(), chance.clone())
+        .with_context(|| format!("cannot open {}", folder.join(TOPICS).display()))
 }
 
 /// Opens the instances that the folder holds, and the place where they run.

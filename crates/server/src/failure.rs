@@ -8,11 +8,12 @@ use tidemill_fleet::Fleet;
 use tidemill_identity::IdentityStore;
 use tidemill_journal::{PoisonCause, Poisoned};
 use tidemill_metric::Metrics;
+use tidemill_notice::Notices;
 use tidemill_queue::{Engine, Failure};
 use tidemill_scaling::group::Groups;
 use tracing::error;
 
-use crate::data::{FLEET, GROUPS, METRICS, SYSTEM};
+use crate::data::{FLEET, GROUPS, METRICS, SYSTEM, TOPICS};
 
 /// How often it is looked whether a log has failed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -24,6 +25,7 @@ pub(crate) struct Logs {
     pub(crate) measured: Metrics,
     pub(crate) fleet: Option<Fleet>,
     pub(crate) groups: Groups,
+    pub(crate) topics: Notices,
     pub(crate) identity: Arc<IdentityStore>,
 }
 
@@ -67,11 +69,12 @@ impl Logs {
     }
 
     /// The logs that are not the queues', and why each accepts nothing more, if so.
-    fn others(&self) -> [(&'static str, Option<Poisoned>); 4] {
+    fn others(&self) -> [(&'static str, Option<Poisoned>); 5] {
         [
             (METRICS, self.measured.failure()),
             (FLEET, self.fleet.as_ref().and_then(Fleet::failure)),
             (GROUPS, self.groups.failure()),
+            (TOPICS, self.topics.failure()),
             (SYSTEM, self.identity.failure()),
         ]
     }

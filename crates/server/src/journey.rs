@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, StatusCode};
-use tidemill_api::{SERVICES, autoscaling, cloudwatch, ec2, sqs, sts};
+use tidemill_api::{SERVICES, autoscaling, cloudwatch, ec2, sns, sqs, sts};
 use tidemill_base::{Region, RequestId};
 use tidemill_http::{Answer, Request, Untaken};
 use tidemill_queue::Failure;
@@ -108,6 +108,10 @@ async fn handle(
         "autoscaling" => {
             let request = autoscaling::Request::decode(call, head, body)?;
             Ok(Box::pin(app.autoscaling.handle(cx, request)).await?.encode(call, id))
+        }
+        "sns" => {
+            let request = sns::Request::decode(call, head, body)?;
+            Ok(Box::pin(app.sns.handle(cx, request)).await?.encode(call, id))
         }
         "sts" => {
             let request = sts::Request::decode(call, head, body)?;

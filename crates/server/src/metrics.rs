@@ -1,7 +1,7 @@
 //! What Prometheus is told: requests as they are answered, queues and journal as they stand.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -19,6 +19,7 @@ use tidemill_api::SERVICES;
 use tidemill_base::Clock;
 use tidemill_http::Budget;
 use tidemill_queue::{DiskMetrics, Failure, QueueMetrics};
+use tidemill_services::Told;
 use tidemill_wire::{Call, Service};
 
 use crate::crowd::Crowd;
@@ -125,11 +126,39 @@ impl Metrics {
         registry.register_collector(Box::new(Memory(budget.clone())));
     }
 
+    /// Tells of what topics told, too.
+    pub(crate) fn watch_topics(&mut self, told: &Arc<Told>) {
+        self.registry.register_collector(Box::new(Topics(Arc::clone(told))));
+    }
+
     /// Everything, in the OpenMetrics text format.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");
         text
+    }
+}
+
+/// What topics told.
+#[derive(Debug)]
+struct Topics(Arc<Told>);
+
+impl Collector for Topics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let all = [
+            ("topic_deliveries", "Messages put into queues that subscribed", self.0.delivered()),
+            (
+                "topic_deliveries_dropped",
+                "Messages given up because a queue that subscribed is gone or cannot take them",
+                self.0.dropped(),
+            ),
+        ];
+        for (name, help, count) in all {
+            let counter = ConstCounter::new(count);
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter.encode(metric)?;
+        }
+        Ok(())
     }
 }
 

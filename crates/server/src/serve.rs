@@ -104,9 +104,10 @@ async fn close(app: &App) -> anyhow::Result<()> {
     let fleet = app.fleet.as_ref().map_or(Ok(()), Fleet::close);
     let fleet = fleet.context("closing the instances' journal");
     let groups = app.groups.close().context("closing the groups' journal");
+    let topics = app.logs.topics.close().context("closing the topics' journal");
     let measured = app.measured.close().context("closing the metrics' journal");
     let identity = app.identity.close().context("closing the identities' journal");
-    queues.and(groups).and(fleet).and(measured).and(identity)
+    queues.and(groups).and(topics).and(fleet).and(measured).and(identity)
 }
 
 fn open(settings: Settings) -> anyhow::Result<App> {
@@ -135,6 +136,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
     let measured = data::open_metrics(folder, options.clone(), &clock, limit, disks)?;
     let fleet_options = options.clone();
     let groups = data::open_groups(folder, options.clone(), &clock, &chance, disks)?;
+    let topics = data::open_topics(folder, options.clone(), &clock, &chance, disks)?;
     let config = Config {
         journal: options,
         clock: clock.clone(),
@@ -163,7 +165,7 @@ fn open(settings: Settings) -> anyhow::Result<App> {
             disks,
         )
     });
-    let logs = Logs { engine, measured, fleet: fleet.transpose()?, groups, identity };
+    let logs = Logs { engine, measured, fleet: fleet.transpose()?, groups, topics, identity };
     info!(took = ?clock.monotonic().saturating_sub(started), "the data is open");
     let disks = disks.cloned();
     Ok(App { disks, ..App::new(settings, clock, chance, logs, metadata, endpoint) })

@@ -21,19 +21,23 @@ const EDGES: &[(&str, u8, &[&str])] = &[
     ("tidemill-queue", 2, &["base", "journal"]),
     ("tidemill-identity", 2, &["base", "journal", "sign"]),
     ("tidemill-metric", 2, &["base", "journal"]),
+    ("tidemill-notice", 2, &["base", "journal"]),
     ("tidemill-fleet", 2, &["base", "journal"]),
     ("tidemill-scaling", 2, &["base", "journal"]),
     (
         "tidemill-services",
         3,
-        &["api", "base", "fleet", "identity", "metric", "queue", "scaling", "sign", "wire"],
+        &[
+            "api", "base", "fleet", "identity", "metric", "notice", "queue", "scaling", "sign",
+            "wire",
+        ],
     ),
     (
         "tidemill",
         4,
         &[
-            "api", "base", "fleet", "http", "identity", "journal", "metric", "queue", "scaling",
-            "services", "sign", "wire",
+            "api", "base", "fleet", "http", "identity", "journal", "metric", "notice", "queue",
+            "scaling", "services", "sign", "wire",
         ],
     ),
     ("tidemill-bench", 4, &[]),

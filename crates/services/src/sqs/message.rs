@@ -161,7 +161,7 @@ fn delay(seconds: i32) -> Result<Duration, Fault> {
 }
 
 /// Checks a group id or a deduplication id.
-pub(super) fn check_token(parameter: &str, token: &str) -> Result<(), Fault> {
+pub(crate) fn check_token(parameter: &str, token: &str) -> Result<(), Fault> {
     let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
     if plain && (1..=128).contains(&token.len()) {
         return Ok(());
@@ -177,7 +177,7 @@ pub(super) fn check_token(parameter: &str, token: &str) -> Result<(), Fault> {
 }
 
 /// Whether a text, in UTF-8, has only the characters that XML 1.0 allows.
-pub(super) fn is_text(bytes: &[u8]) -> bool {
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let control = |byte: u8| (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
     // Looking at all of it, without a way out half-way, is what the compiler makes fast.
     // Inlined it is compiled for vectors as wide as the processor has.

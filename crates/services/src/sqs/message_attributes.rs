@@ -8,7 +8,7 @@ use super::fault;
 use super::message::is_text;
 
 /// Most attributes of a message.
-const MOST: usize = 10;
+pub(super) const MOST: usize = 10;
 /// Most bytes of an attribute's name, and of its data type.
 const LONGEST: usize = 256;
 

@@ -9,6 +9,7 @@ mod change_message_visibility;
 mod create_queue;
 mod delete_message;
 mod delete_queue;
+mod deliver;
 mod digest;
 mod encryption;
 mod fault;
@@ -38,6 +39,10 @@ mod tags;
 mod task_handle;
 mod together;
 
+pub(crate) use deliver::{Letter, Undelivered, deliver};
+pub(crate) use message::{check_token, is_text};
+pub(crate) use policy::is_policy;
+
 use std::sync::Arc;
 
 use tidemill_api::sqs::{Request, Response};
@@ -55,6 +60,16 @@ pub(crate) fn named(text: &str, account: AccountId, region: &Region) -> Option<Q
         return queue_arn::read(text).ok();
     }
     queue_url::read(text, account, region).ok()
+}
+
+/// The queue that an ARN names.
+pub(crate) fn of_arn(arn: &str) -> Option<QueueKey> {
+    queue_arn::read(arn).ok()
+}
+
+/// A queue's ARN.
+pub(crate) fn arn(key: &QueueKey) -> String {
+    queue_arn::QueueArn(key).to_string()
 }
 
 /// The service over its engine.

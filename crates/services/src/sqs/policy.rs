@@ -41,6 +41,11 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// Whether a text has the form of a policy, of whatever service.
+pub(crate) fn is_policy(text: &str) -> bool {
+    Document::read(text).is_some_and(|document| !document.statements.is_empty())
+}
+
 /// A queue's policy with one more permission in it.
 pub(super) fn grant(
     policy: Option<&str>,

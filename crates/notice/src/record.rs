@@ -1,0 +1,110 @@
+//! What is written down: each thing that happened to a topic, as a kind and CBOR.
+
+use minicbor::{Decode, Encode};
+use tidemill_journal::{Kind, Record, RecordRef, Unreadable};
+
+use crate::subscription::{Subscription, SubscriptionId};
+use crate::topic::{Tags, Topic, TopicKey};
+
+/// Something that happened. The state is what these add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It happened to a topic.
+    Of(TopicKey, What),
+    /// Everything was forgotten.
+    Cleared,
+}
+
+/// What happened to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It was made.
+    Made(Topic),
+    /// It is there no more, nor its subscriptions.
+    Gone(()),
+    /// People are shown this for its name.
+    Named(String),
+    /// It has this policy, or the usual one again.
+    Governed(Option<String>),
+    /// It has more tags, or other values of them.
+    Tagged(Tags),
+    /// It has fewer tags.
+    Untagged(Vec<String>),
+    /// Somebody is told from now on.
+    Subscribed(Subscribed),
+    /// Somebody is told in another form.
+    RawSet(RawSet),
+    /// Somebody is told no more.
+    Unsubscribed(SubscriptionId),
+}
+
+/// Somebody is told from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Subscribed {
+    /// By this id.
+    #[n(0)]
+    pub id: SubscriptionId,
+    /// Who, and in which form.
+    #[n(1)]
+    pub subscription: Subscription,
+}
+
+/// Somebody is told in another form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RawSet {
+    /// By this id.
+    #[n(0)]
+    pub id: SubscriptionId,
+    /// Whether with nothing around the message.
+    #[n(1)]
+    pub raw: bool,
+}
+
+/// The version that is written. What can be said by a new member needs no new one.
+const VERSION: u8 = 1;
+const CLEARED: u8 = 127;
+
+macro_rules! whats {
+    ($($kind:literal $name:ident)*) => {
+        impl Event {
+            /// The event as it is written: whose it is, and what.
+            pub(crate) fn record(&self) -> Record {
+                let (kind, payload) = match self {
+                    $(Self::Of(key, What::$name(what)) => ($kind, minicbor::to_vec((key, what))),)*
+                    Self::Cleared => (CLEARED, Ok(Vec::new())),
+                };
+                let payload = payload.expect("writing to memory does not fail");
+                Record { kind: Kind(kind), version: VERSION, payload: payload.into() }
+            }
+
+            /// Reads what [`Event::record`] wrote.
+            pub(crate) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
+                let (kind, version) = (record.kind.0, record.version);
+                let wrong = |why: String| {
+                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
+                };
+                let read = match (kind, version) {
+                    $(($kind, VERSION) => minicbor::decode(record.payload)
+                        .map(|(key, what)| Self::Of(key, What::$name(what))),)*
+                    (CLEARED, VERSION) => Ok(Self::Cleared),
+                    _ => return Err(wrong("its kind or version is unknown".to_owned())),
+                };
+                read.map_err(|error| wrong(error.to_string()))
+            }
+        }
+    };
+}
+
+whats! {
+    1 Made
+    2 Gone
+    3 Named
+    4 Governed
+    5 Tagged
+    6 Untagged
+    7 Subscribed
+    8 RawSet
+    9 Unsubscribed
+}
