@@ -85,7 +85,7 @@ def test_an_alarm_goes_off_and_comes_to_rest(shared, cloudwatch, name):
         "treated as [NonBreaching]."
     )
     told = history(cloudwatch, name)
-    why = "Tidemill does not serve topics yet."
+    why = "Topic does not exist"
     assert [item["HistorySummary"] for item in told] == [
         f'Alarm "{name}" created',
         "Alarm updated from INSUFFICIENT_DATA to ALARM",

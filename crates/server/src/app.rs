@@ -68,7 +68,7 @@ impl App {
         let budget = Budget::new(settings.request_memory);
         let mut metrics = Metrics::new(logs.clone(), clock.clone());
         metrics.watch(&crowd, &budget);
-        let sns = Sns::new(topics, engine.clone());
+        let sns = Sns::new(topics, engine.clone(), Arc::clone(&endpoint));
         metrics.watch_topics(sns.told());
         let metrics = Arc::new(metrics);
         let sqs = Sqs::new(engine.clone());
@@ -77,7 +77,7 @@ impl App {
         let (there, counts) = (fleet.clone(), measured.clone());
         let autoscaling = AutoScaling::new(groups.clone(), there, engine.clone(), counts, mode);
         let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
-        let cloudwatch = cloudwatch.acting_on(autoscaling.clone());
+        let cloudwatch = cloudwatch.acting_on(autoscaling.clone()).telling(sns.clone());
         let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone())
             .with_groups(autoscaling.clone());
         let keys = KeyCache::new(SIGNING_KEYS);

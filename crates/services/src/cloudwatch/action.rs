@@ -13,8 +13,9 @@ use tidemill_scaling::aws::Side;
 use tidemill_wire::Fault;
 
 use super::measure::{self, Gathered};
-use super::{CloudWatch, fault};
+use super::{CloudWatch, fault, notification};
 use crate::autoscaling::PolicyAction;
+use crate::sns::Untold;
 
 /// What the ARN of an action names.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,9 +71,12 @@ impl CloudWatch {
         for due in due {
             let action = Action::read(&due.action, &due.key.region);
             match action.map_err(|fault| fault.message.into_owned()) {
-                Ok(Action::Topic) => {
-                    outcomes.push((due.number, Err("Tidemill does not serve topics yet.".into())));
-                }
+                Ok(Action::Topic) => match self.tell(&due).await {
+                    Ok(()) => outcomes.push((due.number, Ok(()))),
+                    Err(Untold::Never(why)) => outcomes.push((due.number, Err(why))),
+                    // It stays due.
+                    Err(Untold::NotNow) => {}
+                },
                 Ok(Action::ScalingPolicy) => {
                     asked.push(due.number);
                     actions.push(self.by_turn(&due));
@@ -97,6 +101,16 @@ impl CloudWatch {
         // over both.
         // A journal that accepts nothing more says so to whoever asks for anything.
         drop(self.metrics.acted(outcomes.into_iter().map(outcome).collect(), now).await);
+    }
+
+    /// Tells a topic that an alarm turned.
+    async fn tell(&self, due: &Due) -> Result<(), Untold> {
+        let Some(sns) = &self.sns else {
+            return Err(Untold::Never("There are no topics.".into()));
+        };
+        let message = self.metrics.look(|state| notification::message(state.alarms(), due));
+        let subject = notification::subject(due);
+        sns.tell(&due.action, due.key.account, &subject, message).await
     }
 
     async fn invoke(&self, actions: &[PolicyAction], at: Timestamp) -> Vec<Result<(), String>> {

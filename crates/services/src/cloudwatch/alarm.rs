@@ -39,6 +39,16 @@ pub(super) fn state_value(standing: Standing) -> StateValue {
     }
 }
 
+/// How values are held against a threshold.
+pub(super) fn comparison(comparison: Comparison) -> ComparisonOperator {
+    match comparison {
+        Comparison::AtLeast => ComparisonOperator::GreaterThanOrEqualToThreshold,
+        Comparison::Above => ComparisonOperator::GreaterThanThreshold,
+        Comparison::Below => ComparisonOperator::LessThanThreshold,
+        Comparison::AtMost => ComparisonOperator::LessThanOrEqualToThreshold,
+    }
+}
+
 /// Which kind an alarm is.
 pub(super) fn kind(composite: bool) -> AlarmType {
     if composite { AlarmType::CompositeAlarm } else { AlarmType::MetricAlarm }
@@ -148,12 +158,7 @@ pub(super) fn describe_metric(
         evaluation_periods: number(check.periods),
         datapoints_to_alarm: check.breaching.and_then(number),
         threshold: Some(check.threshold),
-        comparison_operator: Some(match check.comparison {
-            Comparison::AtLeast => ComparisonOperator::GreaterThanOrEqualToThreshold,
-            Comparison::Above => ComparisonOperator::GreaterThanThreshold,
-            Comparison::Below => ComparisonOperator::LessThanThreshold,
-            Comparison::AtMost => ComparisonOperator::LessThanOrEqualToThreshold,
-        }),
+        comparison_operator: Some(comparison(check.comparison)),
         treat_missing_data: check.missing.and_then(missing),
         evaluate_low_sample_count_percentile: check.few_values_count.map(few),
         ..described!(MetricAlarm, key, alarm)

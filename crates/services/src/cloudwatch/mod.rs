@@ -15,6 +15,7 @@ mod get_metric_statistics;
 mod list_metrics;
 mod measure;
 mod names;
+mod notification;
 mod order;
 mod put_composite_alarm;
 mod put_metric_alarm;
@@ -22,6 +23,7 @@ mod put_metric_data;
 mod query;
 mod queue_minutes;
 mod reason;
+mod region;
 mod set_alarm_state;
 mod span;
 mod statistic;
@@ -43,6 +45,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::autoscaling::AutoScaling;
 use crate::context::Context;
+use crate::sns::Sns;
 
 /// Says that nobody else judges or changes alarms.
 type Alone<'a> = MutexGuard<'a, ()>;
@@ -63,19 +66,27 @@ pub struct CloudWatch {
     acting: Arc<Mutex<()>>,
     /// Whose policies alarms have decide.
     autoscaling: Option<AutoScaling>,
+    /// Whose topics they tell.
+    sns: Option<Sns>,
 }
 
 impl CloudWatch {
     /// The service that serves `metrics`, while the disk takes in what comes to `queues`.
     pub fn new(metrics: Metrics, queues: Engine) -> Self {
         let (editing, acting) = (Arc::default(), Arc::default());
-        Self { metrics, queues, editing, acting, autoscaling: None }
+        Self { metrics, queues, editing, acting, autoscaling: None, sns: None }
     }
 
     /// The same, whose alarms have the scaling policies of `autoscaling` decide.
     #[must_use]
     pub fn acting_on(self, autoscaling: AutoScaling) -> Self {
         Self { autoscaling: Some(autoscaling), ..self }
+    }
+
+    /// The same, whose alarms tell the topics of `sns`.
+    #[must_use]
+    pub fn telling(self, sns: Sns) -> Self {
+        Self { sns: Some(sns), ..self }
     }
 
     /// Answers one request.

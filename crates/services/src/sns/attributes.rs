@@ -1,4 +1,5 @@
-//! What topics and subscriptions may be set to, by name; what Tidemill lacks is refused by its name.
+//! What topics and subscriptions may be set to, by name. What Tidemill lacks is refused by its
+//! name.
 
 use tidemill_wire::{Fault, Map};
 

@@ -102,7 +102,11 @@ impl Sns {
         Ok(Some(ids))
     }
 
-    fn count(&self, outcome: Result<(), Undelivered>, subscription: impl Fn() -> String) {
+    pub(super) fn count(
+        &self,
+        outcome: Result<(), Undelivered>,
+        subscription: impl Fn() -> String,
+    ) {
         match outcome {
             Ok(()) => drop(self.told.delivered.fetch_add(1, Ordering::Relaxed)),
             Err(why) => {

@@ -1,7 +1,7 @@
 //! What a queue is told: the message as it is, or in an envelope that says where it comes from.
 //!
-//! Nothing is signed: whoever verifies a signature fetches the certificate from a host of AWS, which
-//! has none of ours. The members are there, since programs read them, and are empty.
+//! Nothing is signed: whoever verifies a signature fetches the certificate from a host of AWS,
+//! which has none of ours. The members are there, since programs read them, and are empty.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -1,8 +1,8 @@
 //! SNS: topics, who subscribed to them, and what is published, one operation, or a few of the same
 //! kind, a file.
 //!
-//! Nothing of what is published is kept: a message is in every queue that subscribed, durable there,
-//! before its publisher is answered.
+//! Nothing of what is published is kept: a message is in every queue that subscribed, durable
+//! there, before its publisher is answered.
 
 mod arn;
 mod attributes;
@@ -16,11 +16,13 @@ mod page;
 mod publish;
 mod subscriptions;
 mod tags;
+mod tell;
 mod topics;
 
 pub use deliver::Told;
+pub(crate) use tell::Untold;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tidemill_api::sns::{Request, Response, errors};
 use tidemill_notice::{Notices, TopicKey};
@@ -35,13 +37,16 @@ pub struct Sns {
     topics: Notices,
     /// It looks after the disk for all: where it takes nothing in, neither do we.
     queues: Engine,
+    /// Where the service is found by those who are told of what no client published.
+    endpoint: Arc<OnceLock<String>>,
     told: Arc<Told>,
 }
 
 impl Sns {
-    /// The service that serves `topics` and delivers to `queues`.
-    pub fn new(topics: Notices, queues: Engine) -> Self {
-        Self { topics, queues, told: Arc::default() }
+    /// The service that serves `topics` and delivers to `queues`. `endpoint` is where it is found,
+    /// once that is known.
+    pub fn new(topics: Notices, queues: Engine, endpoint: Arc<OnceLock<String>>) -> Self {
+        Self { topics, queues, endpoint, told: Arc::default() }
     }
 
     /// How often somebody was told of something, and was not.

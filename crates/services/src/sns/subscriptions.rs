@@ -64,7 +64,8 @@ fn check_protocol(protocol: &str) -> Result<(), Fault> {
     }
     if OTHERS.contains(&protocol) {
         return Err(fault::invalid(format!(
-            "Protocol Reason: {protocol} is not supported by Tidemill, whose topics deliver to {SQS}"
+            "Protocol Reason: {protocol} is not supported by Tidemill, whose topics deliver to \
+             {SQS}"
         )));
     }
     let what = format!("Amazon SNS does not support this protocol string: {protocol}");
