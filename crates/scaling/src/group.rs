@@ -16,6 +16,7 @@ mod engine;
 mod hook;
 mod ids;
 mod member;
+mod notice;
 mod policy;
 mod policy_verbs;
 mod record;
@@ -44,6 +45,7 @@ pub use engine::{GroupError, Groups};
 pub use hook::{Answer, HOOKS, Hook, Transition, Wait, Waiter};
 pub use ids::{ActivityId, BadId, GroupKey, InstanceId};
 pub use member::{Health, Lifecycle, Member, Origin};
+pub use notice::{Kind, LISTENERS, Notice, Notified, Owed, Trial};
 pub use policy::{
     Invocation, POLICIES, Policy, PolicyPut, Simple, Stepwise, Target, Way, decide_by_policies,
 };
@@ -140,6 +142,9 @@ pub struct Group {
     /// Its refreshes, the newest last: no other goes on.
     #[cbor(n(20), default)]
     refreshes: VecDeque<Refresh>,
+    /// Whom it tells of what it does, and of what.
+    #[cbor(n(30), default)]
+    notified: BTreeMap<String, BTreeSet<Kind>>,
 }
 
 /// How many of a group are how.
@@ -192,6 +197,7 @@ impl Group {
             policies: BTreeMap::new(),
             scheduled: BTreeMap::new(),
             refreshes: VecDeque::new(),
+            notified: BTreeMap::new(),
         }
     }
 
@@ -360,7 +366,9 @@ impl Group {
             What::PolicyPut(_)
             | What::PolicyDropped(_)
             | What::ScheduledPut(_)
-            | What::ScheduledDropped(_) => self.is_told(what)?,
+            | What::ScheduledDropped(_)
+            | What::Notified(_)
+            | What::Unnotified(_) => self.is_told(what)?,
             What::Refreshed(refresh) => self.refreshed(refresh),
             What::Tagged(tags) => self.tags.extend(tags.clone()),
             What::Untagged(names) => self.tags.retain(|name, _| !names.contains(name)),
@@ -413,6 +421,10 @@ impl Group {
                 self.scheduled.insert(name.clone(), action.clone());
             }
             What::ScheduledDropped(name) => drop(self.scheduled.remove(name)?),
+            What::Notified(Notified { target, kinds, .. }) => {
+                self.notified.insert(target.clone(), kinds.clone());
+            }
+            What::Unnotified(target) => drop(self.notified.remove(target)?),
             _ => return None,
         }
         Some(())

@@ -75,7 +75,8 @@ impl App {
         let ec2 = Ec2::new(fleet.clone(), engine.clone());
         let mode = settings.scaling_mode;
         let (there, counts) = (fleet.clone(), measured.clone());
-        let autoscaling = AutoScaling::new(groups.clone(), there, engine.clone(), counts, mode);
+        let autoscaling = AutoScaling::new(groups.clone(), there, engine.clone(), counts, mode)
+            .telling(sns.clone());
         let cloudwatch = CloudWatch::new(measured.clone(), engine.clone());
         let cloudwatch = cloudwatch.acting_on(autoscaling.clone()).telling(sns.clone());
         let minutes = Minutes::new(&clock, engine.clone(), measured.clone(), cloudwatch.clone())

@@ -183,7 +183,7 @@ impl Groups {
     }
 
     /// The same, without telling.
-    async fn commit_quietly(
+    pub(super) async fn commit_quietly(
         &self,
         decide: impl FnOnce(&State, Timestamp) -> Result<Vec<Event>, Refusal>,
     ) -> Result<(), GroupError> {

@@ -35,6 +35,12 @@ pub struct Hook {
     /// A word for whoever is told, kept and shown.
     #[n(3)]
     pub metadata: Option<String>,
+    /// Who is told that an instance waits: an address that means something to whoever tells.
+    #[n(4)]
+    pub target: Option<String>,
+    /// As whom, kept and shown.
+    #[n(5)]
+    pub role: Option<String>,
 }
 
 /// Where instances wait.
@@ -133,13 +139,15 @@ impl Groups {
         name: String,
         change: impl FnOnce(Option<&Hook>) -> Result<Hook, Refusal>,
     ) -> Result<(), GroupError> {
+        let trial = self.new_trial();
         self.change(key, |group, _| {
             let known = group.hooks.get(&name);
             if known.is_none() && group.hooks.len() >= HOOKS {
                 return Err(Refusal::TooManyHooks(HOOKS));
             }
             let hook = change(known)?;
-            Ok(vec![What::HookSet(HookSet { name, hook })])
+            let trial = hook.target.as_ref().map(|_| trial);
+            Ok(vec![What::HookSet(HookSet { name, hook, trial })])
         })
         .await
     }

@@ -11,6 +11,7 @@ use super::configuration::Configuration;
 use super::hook::{Answer, Hook, Wait};
 use super::ids::{ActivityId, GroupKey, InstanceId};
 use super::member::{Health, Lifecycle, Member};
+use super::notice::{Notified, Trial};
 use super::policy::PolicyPut;
 use super::refresh::Refresh;
 use super::scheduled::ScheduledPut;
@@ -23,6 +24,8 @@ use crate::Workers;
 pub enum Event {
     /// It happened to a group, or to the configuration of that name.
     Of(GroupKey, What),
+    /// What was owed under these numbers was told.
+    Told(Vec<u64>),
     /// Everything was forgotten.
     Cleared,
 }
@@ -86,6 +89,10 @@ pub enum What {
     ScheduledDropped(String),
     /// A refresh was asked for, or is something else from now on.
     Refreshed(Box<Refresh>),
+    /// Somebody is told of what it does.
+    Notified(Notified),
+    /// Somebody is told of it no more.
+    Unnotified(String),
 }
 
 /// A group was made.
@@ -206,6 +213,9 @@ pub struct HookSet {
     /// The hook.
     #[n(1)]
     pub hook: Hook,
+    /// What is told first of all, if anybody is told of those who wait.
+    #[n(2)]
+    pub trial: Option<Trial>,
 }
 
 /// An instance waits.
@@ -258,6 +268,7 @@ pub struct Renewed {
 
 /// The version that is written. What can be said by a new member needs no new one.
 const VERSION: u8 = 1;
+const TOLD: u8 = 126;
 const CLEARED: u8 = 127;
 
 macro_rules! whats {
@@ -267,6 +278,7 @@ macro_rules! whats {
             pub(super) fn record(&self) -> Record {
                 let (kind, payload) = match self {
                     $(Self::Of(key, What::$name(what)) => ($kind, minicbor::to_vec((key, what))),)*
+                    Self::Told(numbers) => (TOLD, minicbor::to_vec(numbers)),
                     Self::Cleared => (CLEARED, Ok(Vec::new())),
                 };
                 let payload = payload.expect("writing to memory does not fail");
@@ -282,6 +294,7 @@ macro_rules! whats {
                 let read = match (kind, version) {
                     $(($kind, VERSION) => minicbor::decode(record.payload)
                         .map(|(key, what)| Self::Of(key, What::$name(what))),)*
+                    (TOLD, VERSION) => minicbor::decode(record.payload).map(Self::Told),
                     (CLEARED, VERSION) => Ok(Self::Cleared),
                     _ => return Err(wrong("its kind or version is unknown".to_owned())),
                 };
@@ -292,7 +305,7 @@ macro_rules! whats {
 }
 
 // 1 to 39 are of groups and their instances, 40 to 59 of policies, 60 to 69 of hooks, 70 of
-// refreshes.
+// refreshes, 80 to 89 of whom they tell.
 whats! {
     1 Made
     2 Set
@@ -322,4 +335,6 @@ whats! {
     63 Answered
     64 Renewed
     70 Refreshed
+    80 Notified
+    81 Unnotified
 }

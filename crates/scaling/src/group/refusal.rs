@@ -129,6 +129,9 @@ pub enum Refusal {
     /// What a refresh does could not be undone.
     #[error("what the refresh does cannot be undone")]
     Irreversible,
+    /// More whom a group would tell than there may be.
+    #[error("a group may tell {0}")]
+    TooManyListeners(usize),
     /// It would never be time for it.
     #[error("the scheduled action would never be carried out")]
     NeverScheduled,

@@ -11,6 +11,7 @@ use super::Group;
 use super::activity::Activity;
 use super::configuration::Configuration;
 use super::ids::{GroupKey, InstanceId};
+use super::notice::Debts;
 use super::record::{Event, What};
 
 /// Most activities that are remembered of a name; the oldest go first.
@@ -37,6 +38,9 @@ pub struct State {
     /// When activities were last looked for that are too old.
     #[cbor(n(3), with = "super::codec::maybe_time", has_nil)]
     swept: Option<Timestamp>,
+    /// What is still to be told.
+    #[cbor(n(10), default)]
+    pub(super) debts: Debts,
 }
 
 impl State {
@@ -103,6 +107,10 @@ impl State {
                 *self = Self::default();
                 return Some(());
             }
+            Event::Told(numbers) => {
+                self.debts.told(&numbers);
+                return Some(());
+            }
             Event::Of(key, what) => (key, what),
         };
         match what {
@@ -121,7 +129,16 @@ impl State {
             }
             what => {
                 self.remember(&key, &what);
-                self.groups.get_mut(&key)?.happened(&what)?;
+                let group = self.groups.get_mut(&key)?;
+                group.happened(&what)?;
+                let ended = match &what {
+                    What::Ended(ended) => {
+                        let mut known = self.activities.get(&key).into_iter().flatten().rev();
+                        known.find(|it| it.id == ended.activity)
+                    }
+                    _ => None,
+                };
+                self.debts.happened(&key, group, &what, ended);
             }
         }
         Some(())

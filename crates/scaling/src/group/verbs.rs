@@ -46,6 +46,7 @@ impl Groups {
     /// are too many or two of one name.
     pub async fn create(&self, key: &GroupKey, new: NewGroup) -> Result<(), GroupError> {
         let id = self.new_id();
+        let trial = self.new_trial();
         self.commit(|state, at| {
             if state.group(key).is_some() {
                 return Err(Refusal::GroupExists(key.name.clone()));
@@ -72,7 +73,10 @@ impl Groups {
             let of = |what| Event::Of(key.clone(), what);
             // Before the first of its instances comes.
             let hooks = new.hooks.into_iter();
-            let hooks = hooks.map(|(name, hook)| of(What::HookSet(HookSet { name, hook })));
+            let hooks = hooks.map(|(name, hook)| {
+                let trial = hook.target.as_ref().map(|_| trial);
+                of(What::HookSet(HookSet { name, hook, trial }))
+            });
             let mut events = vec![of(What::Made(made))];
             events.extend(hooks);
             events.push(of(What::Wanted(wanted)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tidemill_api::autoscaling::{ActivitiesType, Activity as Shown, DescribeScalingActivitiesType};
 use tidemill_base::Timestamp;
 use tidemill_scaling::group::{Activity, Cause, GroupKey, State};
@@ -74,23 +74,7 @@ pub(super) fn shown(state: &State, key: &GroupKey, it: &Activity) -> Shown {
     let member = group.zip(it.instance).and_then(|(group, id)| group.member(id));
     let waits = member.is_some_and(|member| member.state.waits());
     let (status, progress) = words::progress(it, waits);
-    let alarms: Vec<_> = it
-        .causes
-        .iter()
-        .filter_map(|said| match &said.cause {
-            Cause::Alarm { alarm, .. } => Some(alarm.as_str()),
-            _ => None,
-        })
-        .collect();
-    let mut details = serde_json::Map::new();
-    if let Some(subnets) = group.and_then(|group| group.settings.subnets.as_deref()) {
-        let subnet = subnets.split(',').next().unwrap_or_default().trim();
-        details.insert("Subnet ID".to_owned(), json!(subnet));
-    }
-    details.insert("Availability Zone".to_owned(), json!(it.zone));
-    if !alarms.is_empty() {
-        details.insert("InvokingAlarms".to_owned(), json!(alarms));
-    }
+    let details = details(it, group.and_then(|group| group.settings.subnets.as_deref()));
     Shown {
         activity_id: it.id.to_string(),
         auto_scaling_group_name: key.name.clone(),
@@ -101,8 +85,30 @@ pub(super) fn shown(state: &State, key: &GroupKey, it: &Activity) -> Shown {
         status_code: status.into(),
         status_message: words::message(it),
         progress: Some(progress),
-        details: Some(serde_json::Value::Object(details).to_string()),
+        details: Some(Value::Object(details).to_string()),
         auto_scaling_group_state: group.is_none().then(|| "Deleted".to_owned()),
         auto_scaling_group_arn: Some(names::arn_of(key, &it.group.to_string())),
     }
+}
+
+/// What is said of an activity besides, of a group in these subnets.
+pub(super) fn details(it: &Activity, subnets: Option<&str>) -> Map<String, Value> {
+    let alarms: Vec<_> = it
+        .causes
+        .iter()
+        .filter_map(|said| match &said.cause {
+            Cause::Alarm { alarm, .. } => Some(alarm.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut details = Map::new();
+    if let Some(subnets) = subnets {
+        let subnet = subnets.split(',').next().unwrap_or_default().trim();
+        details.insert("Subnet ID".to_owned(), json!(subnet));
+    }
+    details.insert("Availability Zone".to_owned(), json!(it.zone));
+    if !alarms.is_empty() {
+        details.insert("InvokingAlarms".to_owned(), json!(alarms));
+    }
+    details
 }

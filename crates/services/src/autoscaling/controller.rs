@@ -98,6 +98,7 @@ impl AutoScaling {
         }
         drain::forget(&self.queues, fleet);
         memory.drained = drained;
+        passing |= self.tell_owed().await;
         passing
     }
 

@@ -104,6 +104,7 @@ fn of_instances(refusal: Refusal) -> Fault {
         Refusal::NotWaiting(Waiter::Token(token)) => {
             validation(format!("No active Lifecycle Action found with token {token}"))
         }
+        Refusal::TooManyListeners(most) => limit(format!("A group may tell {most} topics.")),
         Refusal::BadHook(why) => validation(why),
         Refusal::TooManyHooks(most) => limit(format!("A group may have {most} lifecycle hooks.")),
         Refusal::TooManyTags(most) => limit(format!("A group may have {most} tags.")),

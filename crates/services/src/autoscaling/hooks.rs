@@ -7,7 +7,7 @@ use tidemill_api::autoscaling::{
     DescribeLifecycleHooksType, LifecycleHook, LifecycleHookSpecification, PutLifecycleHookAnswer,
     PutLifecycleHookType, RecordLifecycleActionHeartbeatAnswer, RecordLifecycleActionHeartbeatType,
 };
-use tidemill_scaling::group::{Answer, Hook, Refusal, Transition, Waiter};
+use tidemill_scaling::group::{Answer, GroupKey, Hook, Refusal, Transition, Waiter};
 use tidemill_wire::Fault;
 
 use super::{AutoScaling, fault, names};
@@ -27,6 +27,8 @@ struct Asked<'a> {
     heartbeat: Option<i32>,
     default: Option<&'a str>,
     metadata: Option<&'a String>,
+    target: Option<&'a String>,
+    role: Option<&'a String>,
 }
 
 impl Asked<'_> {
@@ -50,27 +52,42 @@ impl Asked<'_> {
             Some(word) => answer(word).ok_or("DefaultResult is CONTINUE or ABANDON.")?,
         };
         let metadata = self.metadata.or_else(|| old?.metadata.as_ref()).cloned();
-        Ok(Hook { transition, heartbeat, default, metadata })
+        // An empty text takes away what was there.
+        let kept = |given: Option<&String>, old: Option<&String>| {
+            given.or(old).filter(|text| !text.is_empty()).cloned()
+        };
+        let target = kept(self.target, old.and_then(|old| old.target.as_ref()));
+        let role = kept(self.role, old.and_then(|old| old.role.as_ref()));
+        Ok(Hook { transition, heartbeat, default, metadata, target, role })
     }
 }
 
-/// Whom a hook would tell: nobody yet.
-fn refuse(target: Option<&String>, role: Option<&String>) -> Result<(), Fault> {
-    let given = |text: Option<&String>| text.is_some_and(|text| !text.is_empty());
-    fault::refuse(&[("NotificationTargetARN", given(target)), ("RoleARN", given(role))])
+/// Refuses a hook that would tell somebody who is not there.
+fn check_target(service: &AutoScaling, key: &GroupKey, target: Option<&str>) -> Result<(), Fault> {
+    match target.filter(|target| !target.is_empty()) {
+        Some(target) if !service.can_tell(target, key) => Err(fault::validation(format!(
+            "Unable to publish test message to notification target {target}. Please check your \
+             target and role configuration and try to put lifecycle hook again."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the hooks of a new group.
 pub(super) fn of_new(
+    service: &AutoScaling,
+    key: &GroupKey,
     given: Option<&[LifecycleHookSpecification]>,
 ) -> Result<Vec<(String, Hook)>, Fault> {
     let read = |it: &LifecycleHookSpecification| {
-        refuse(it.notification_target_arn.as_ref(), it.role_arn.as_ref())?;
+        check_target(service, key, it.notification_target_arn.as_deref())?;
         let asked = Asked {
             transition: Some(it.lifecycle_transition.as_str()),
             heartbeat: it.heartbeat_timeout,
             default: it.default_result.as_deref(),
             metadata: it.notification_metadata.as_ref(),
+            target: it.notification_target_arn.as_ref(),
+            role: it.role_arn.as_ref(),
         };
         let hook = asked.over(None).map_err(fault::validation)?;
         Ok((it.lifecycle_hook_name.clone(), hook))
@@ -83,13 +100,15 @@ pub(super) async fn put(
     cx: &Context<'_>,
     it: &PutLifecycleHookType,
 ) -> Result<PutLifecycleHookAnswer, Fault> {
-    refuse(it.notification_target_arn.as_ref(), it.role_arn.as_ref())?;
     let key = names::key(cx, &it.auto_scaling_group_name);
+    check_target(service, &key, it.notification_target_arn.as_deref())?;
     let asked = Asked {
         transition: it.lifecycle_transition.as_deref(),
         heartbeat: it.heartbeat_timeout,
         default: it.default_result.as_deref(),
         metadata: it.notification_metadata.as_ref(),
+        target: it.notification_target_arn.as_ref(),
+        role: it.role_arn.as_ref(),
     };
     let name = it.lifecycle_hook_name.clone();
     let put = service.groups.put_hook(&key, name, |old| asked.over(old).map_err(Refusal::BadHook));
@@ -124,20 +143,22 @@ pub(super) fn describe(
     Ok(DescribeLifecycleHooksAnswer { lifecycle_hooks: Some(hooks) })
 }
 
+/// What a transition is called.
+pub(super) fn name_of(transition: Transition) -> &'static str {
+    match transition {
+        Transition::Launching => LAUNCHING,
+        Transition::Terminating => TERMINATING,
+    }
+}
+
 fn shown(group: &str, name: &str, hook: &Hook) -> LifecycleHook {
     let seconds = |seconds: u32| i32::try_from(seconds).ok();
     LifecycleHook {
         lifecycle_hook_name: Some(name.to_owned()),
         auto_scaling_group_name: Some(group.to_owned()),
-        lifecycle_transition: Some(
-            match hook.transition {
-                Transition::Launching => LAUNCHING,
-                Transition::Terminating => TERMINATING,
-            }
-            .to_owned(),
-        ),
-        notification_target_arn: None,
-        role_arn: None,
+        lifecycle_transition: Some(name_of(hook.transition).to_owned()),
+        notification_target_arn: hook.target.clone(),
+        role_arn: hook.role.clone(),
         notification_metadata: hook.metadata.clone(),
         heartbeat_timeout: seconds(hook.heartbeat),
         global_timeout: seconds(hook.longest()),

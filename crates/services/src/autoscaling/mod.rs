@@ -19,6 +19,8 @@ mod launch;
 mod launch_configuration;
 mod metrics;
 mod names;
+mod notices;
+mod notifications;
 mod page;
 mod policies;
 mod processes;
@@ -49,6 +51,7 @@ use tidemill_wire::Fault;
 use tokio::sync::Mutex;
 
 use crate::context::Context;
+use crate::sns::Sns;
 
 /// The service over its engines: the groups, and those who run their instances.
 #[derive(Clone)]
@@ -63,6 +66,8 @@ pub struct AutoScaling {
     mode: Mode,
     /// Held while the policies' alarms are looked after.
     keeping: Arc<Mutex<()>>,
+    /// Whose topics groups tell.
+    sns: Option<Sns>,
 }
 
 /// The list of the operations, and what answers each. One that is `done` has nothing to say.
@@ -91,7 +96,13 @@ impl AutoScaling {
         metrics: Metrics,
         mode: Mode,
     ) -> Self {
-        Self { groups, fleet, queues, metrics, mode, keeping: Arc::default() }
+        Self { groups, fleet, queues, metrics, mode, keeping: Arc::default(), sns: None }
+    }
+
+    /// The same, whose groups tell the topics of `sns`.
+    #[must_use]
+    pub fn telling(self, sns: Sns) -> Self {
+        Self { sns: Some(sns), ..self }
     }
 
     /// Answers one request.
@@ -119,18 +130,23 @@ impl AutoScaling {
                 done delete_auto_scaling_group::handle(self, cx, &it).await;
             DeleteLaunchConfiguration(it) = done launch_configuration::delete(self, cx, &it).await;
             DeleteLifecycleHook(it) = gives hooks::delete(self, cx, &it).await;
+            DeleteNotificationConfiguration(it) =
+                done notifications::delete(self, cx, &it).await;
             DeletePolicy(it) = done policies::delete(self, cx, &it).await;
             DeleteScheduledAction(it) = done scheduled_actions::delete(self, cx, &it).await;
             DeleteTags(it) = done tags::delete(self, cx, &it).await;
             DescribeAccountLimits = gives Ok(account::limits(self, cx));
             DescribeAdjustmentTypes = gives Ok(policies::adjustment_types());
             DescribeAutoScalingGroups(it) = gives describe_groups::handle(self, cx, &it);
+            DescribeAutoScalingNotificationTypes = gives Ok(notifications::types());
             DescribeAutoScalingInstances(it) = gives instances::describe(self, cx, &it);
             DescribeInstanceRefreshes(it) = gives instance_refresh::describe(self, cx, &it);
             DescribeLaunchConfigurations(it) = gives launch_configuration::describe(self, cx, &it);
             DescribeLifecycleHookTypes = gives Ok(hooks::types());
             DescribeLifecycleHooks(it) = gives hooks::describe(self, cx, &it);
             DescribeMetricCollectionTypes = gives Ok(metrics::types());
+            DescribeNotificationConfigurations(it) =
+                gives notifications::describe(self, cx, &it);
             DescribePolicies(it) = gives policies::describe(self, cx, &it);
             DescribeScalingActivities(it) = gives activity::describe(self, cx, &it);
             DescribeScalingProcessTypes = gives Ok(processes::types());
@@ -144,6 +160,8 @@ impl AutoScaling {
             ExecutePolicy(it) = done execute_policy::handle(self, cx, &it).await;
             ExitStandby(it) = gives stand::exit(self, cx, &it).await;
             PutLifecycleHook(it) = gives hooks::put(self, cx, &it).await;
+            PutNotificationConfiguration(it) =
+                done notifications::put(self, cx, it).await;
             PutScalingPolicy(it) = gives policies::put(self, cx, &it).await;
             PutScheduledUpdateGroupAction(it) = done scheduled_actions::put(self, cx, it).await;
             RecordLifecycleActionHeartbeat(it) = gives hooks::renew(self, cx, &it).await;

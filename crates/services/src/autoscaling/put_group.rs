@@ -18,7 +18,7 @@ pub(super) async fn create(
     if key.name.contains(':') {
         return Err(fault::validation("An AutoScalingGroup name must not contain a colon."));
     }
-    let hooks = hooks::of_new(it.lifecycle_hook_specification_list.as_deref())?;
+    let hooks = hooks::of_new(service, &key, it.lifecycle_hook_specification_list.as_deref())?;
     let asked = settings::of_new(service, &key, &it)?;
     let tags = tags::read(&key, it.tags.as_deref().unwrap_or_default())?;
     let desired = asked.desired.or(asked.min).unwrap_or_default();

@@ -63,7 +63,8 @@ fn attribute(it: &Attribute) -> (String, Value) {
     (it.name.clone(), json!({ "Type": it.data_type, "Value": value }))
 }
 
-fn timestamp(at: Timestamp) -> String {
+/// A time as messages have it: `2023-11-14T22:13:20.007Z`.
+pub(crate) fn timestamp(at: Timestamp) -> String {
     let nanos = i128::from(at.as_millis()) * 1_000_000;
     let date = OffsetDateTime::from_unix_timestamp_nanos(nanos);
     let date = date.unwrap_or(OffsetDateTime::UNIX_EPOCH);

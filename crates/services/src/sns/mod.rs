@@ -20,6 +20,7 @@ mod tell;
 mod topics;
 
 pub use deliver::Told;
+pub(crate) use envelope::timestamp;
 pub(crate) use tell::Untold;
 
 use std::sync::{Arc, OnceLock};

@@ -1,6 +1,6 @@
 //! What our own services have to say: to a topic, or straight to a queue.
 
-use tidemill_base::AccountId;
+use tidemill_base::{AccountId, Region};
 
 use super::deliver::Published;
 use super::message::Message;
@@ -22,6 +22,19 @@ pub(crate) enum Untold {
 }
 
 impl Sns {
+    /// Whether there is a topic of this ARN in `account` and `region`, or a queue that takes what
+    /// says nothing of order.
+    pub(crate) fn finds(&self, target: &str, account: AccountId, region: &Region) -> bool {
+        if let Some(queue) = sqs::of_arn(target) {
+            let near = queue.account == account && queue.region == *region;
+            return near && !queue.name.is_fifo() && self.queues.find(&queue).is_some();
+        }
+        arn::read(target).is_some_and(|key| {
+            let near = key.account == account && key.region == *region;
+            near && self.topics.look(|state| state.topic(&key).is_some())
+        })
+    }
+
     /// Tells a topic, or a queue, of `account` what one of our services has to say. It is durable
     /// when this returns.
     pub(crate) async fn tell(

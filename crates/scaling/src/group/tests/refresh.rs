@@ -503,6 +503,8 @@ async fn one_that_waits_for_a_hook_waits_as_long_as_the_hook() {
         heartbeat: 7200,
         default: Answer::Continue,
         metadata: None,
+        target: None,
+        role: None,
     };
     bench.groups.put_hook(&key(), "up".to_owned(), |_| Ok(hook)).await.unwrap();
     bench.start(usual()).await.unwrap();
