@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import subprocess
 
 import pytest
 
 from clients import command_line
+from server import BINARY
 from topics import ACCOUNT, Listener, listening, refusal
 
 _numbers = itertools.count(1)
@@ -246,3 +248,29 @@ def test_topics_and_subscriptions_survive_a_kill(fresh):
     assert [it["TopicArn"] for it in sns.list_topics()["Topics"]] == [arn]
     sns.publish(TopicArn=arn, Message="hello")
     assert [message["Body"] for message in listener.messages()] == ["hello"]
+
+
+def test_a_reset_leaves_no_topic(fresh):
+    service = fresh("--allow-reset").start()
+    sns = service.client("sns")
+    topic, _ = listening(service, sns, "gone")
+    assert service.request("POST", "/_tidemill/reset", b"")[0] == 200
+    assert (sns.list_topics()["Topics"], sns.list_subscriptions()["Subscriptions"]) == ([], [])
+    assert refusal(sns.publish, TopicArn=topic, Message="x") == MISSING
+
+
+def test_topics_are_checked_and_copied_with_all_else(fresh, tmp_path):
+    service = fresh().start()
+    sns = service.client("sns")
+    topic, listener = listening(service, sns, "copied")
+    copy = tmp_path / "copy"
+    for command in (["backup", service.data, copy], ["check", copy]):
+        words = [str(word) for word in (BINARY, *command)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    assert f"{copy}/topics: whole" in done.stdout
+    again = fresh()
+    copy.rename(again.data)
+    again.start()
+    (subscription,) = again.client("sns").list_subscriptions()["Subscriptions"]
+    assert (subscription["TopicArn"], subscription["Endpoint"]) == (topic, listener.arn)
