@@ -263,6 +263,7 @@ def test_a_head_has_its_limit(fresh):
             assert answer(connection)[0] == status
 
 
+@pytest.mark.timeout(300)
 def test_a_thousand_busy_queues_are_kept_house_for_and_found_again(fresh):
     service = fresh("--sync", "written").start()
     names = [f"busy-{n:04}" for n in range(1000)]

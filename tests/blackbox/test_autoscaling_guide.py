@@ -59,10 +59,12 @@ def test_python_consumers_appear_for_a_thousand_messages_and_are_taken_away_afte
     minutes(15)
     assert desired(service) == 1
 
-    def alone():
+    def are(count):
         # Those who are told to end wait for messages until their long polls are over.
         service.advance("20s")
-        return len(service.group()["Instances"]) == 1
+        return len(service.running()) == count
 
-    until(alone, "one is left", 120)
+    until(lambda: are(1), "one is left", 120)
     assert service.serving() == service.running()
+    service.groups.delete_auto_scaling_group(AutoScalingGroupName="workers", ForceDelete=True)
+    until(lambda: are(0), "that one goes with its group", 60)
