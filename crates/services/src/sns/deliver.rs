@@ -92,7 +92,7 @@ impl Sns {
                     group: message.group.clone(),
                 }
             };
-            let letters: Vec<Letter> = subscribers.iter().map(letter).collect();
+            let letters = subscribers.iter().map(letter);
             let delivered = sqs::deliver(&self.queues, letters).await?;
             for ((subscription, _), outcome) in subscribers.iter().zip(delivered) {
                 self.count(outcome, || arn::of_subscription(published.topic, *subscription));

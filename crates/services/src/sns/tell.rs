@@ -57,7 +57,7 @@ impl Sns {
                 trace_header: None,
                 group: None,
             };
-            let delivered = sqs::deliver(&self.queues, vec![letter]).await;
+            let delivered = sqs::deliver(&self.queues, std::iter::once(letter)).await;
             let outcome = delivered.map_err(|_| Untold::NotNow)?.swap_remove(0);
             self.count(outcome, || target.to_owned());
             return outcome.map_err(|why| Untold::Never(why.to_string()));

@@ -52,17 +52,18 @@ impl fmt::Display for Undelivered {
     }
 }
 
-/// Puts letters into their queues. Each is durable there, or undelivered, when this returns.
+/// Puts letters into their queues. Each is durable there, or undelivered, when this returns. They
+/// are made as they are needed: many of them may say the same at length.
 ///
 /// # Errors
 /// If the disk does not take them now. Some may be in their queues all the same.
 pub(crate) async fn deliver(
     engine: &Engine,
-    letters: Vec<Letter>,
+    letters: impl Iterator<Item = Letter>,
 ) -> Result<Vec<Result<(), Undelivered>>, Failure> {
-    let mut delivered: Vec<_> = Vec::with_capacity(letters.len());
+    let mut delivered: Vec<_> = Vec::with_capacity(letters.size_hint().0);
     let mut end = Position::ZERO;
-    let mut letters = letters.into_iter().peekable();
+    let mut letters = letters.peekable();
     while letters.peek().is_some() {
         let mut messages = Vec::with_capacity(MOST);
         let mut places = Vec::with_capacity(MOST);
@@ -91,6 +92,7 @@ pub(crate) async fn deliver(
             };
         }
     }
+    drop(letters);
     let many = delivered.iter().filter(|one| one.is_ok()).count();
     if many > 0 {
         engine.durable(end, many).await.map_err(|error| match error {
