@@ -192,14 +192,15 @@ impl AutoScaling {
     }
 }
 
-/// What an instance was in fact launched from: if that was before a crash, its template may say
-/// something else by now.
+/// What an instance was in fact launched from: if that was before a crash, its group may launch
+/// from something else by now, and its template may say something else.
 fn launched_from(instance: &Instance, origin: Origin) -> Origin {
     match (origin, instance.template) {
         (Origin::Template(mut source), Some((id, version))) if id.to_string() == source.id => {
             source.version = Some(version.to_string());
             Origin::Template(source)
         }
+        (Origin::Template(_), _) | (Origin::Configuration(..), Some(_)) => Origin::Elsewhere,
         (origin, _) => origin,
     }
 }

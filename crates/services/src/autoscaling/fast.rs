@@ -104,11 +104,15 @@ impl Minds {
         going.extend(decision.stop.iter().map(|stop| stop.id));
         // Those that are going already are let go as any others: `drain`.
         going.retain(|id| group.member(*id).is_some_and(|member| !member.state.is_going()));
+        let mut wanted = decision.wanted;
         if group.refreshing().is_some_and(|refresh| refresh.stage.replaces()) {
-            // There may be more than the group's size: who goes is the refresh's business.
+            // There may be more than the group's size: who goes is the refresh's business, and as
+            // many as there are need not be as many as there should be.
             going.clear();
+            if decision.cause == fast::Cause::Enough {
+                wanted = group.desired;
+            }
         }
-        let wanted = decision.wanted;
         if wanted == group.desired && going.is_empty() {
             return is_empty;
         }

@@ -11,7 +11,7 @@ use tidemill_base::Timestamp;
 use tidemill_metric::Standing;
 use tidemill_scaling::group::{
     Group, GroupError, GroupKey, NewRefresh, Preferences, REMEMBERED, Refresh, Refusal, Settings,
-    Source, Treatment,
+    Source, Stage, Treatment,
 };
 use tidemill_wire::Fault;
 
@@ -299,7 +299,7 @@ fn preferred(it: &Preferences) -> RefreshPreferences {
     }
 }
 
-/// Whether something of a group's refresh is soon to be looked at again.
+/// Whether a refresh of a group is to be looked at soon. What launches or goes is so anyway.
 pub(super) fn is_busy(group: &Group) -> bool {
-    group.refreshing().is_some_and(|it| it.rests.is_none())
+    group.refreshing().is_some_and(|it| it.stage == Stage::Pending)
 }

@@ -53,10 +53,13 @@ impl Draft<'_> {
         let mut refresh = known.clone();
         let now = self.now;
         let view = View { group: &self.group, refresh: known, now };
-        if view.unhealthy().is_some() {
+        let rests = refresh.rests.is_some() || !self.group.does(Process::InstanceRefresh);
+        if rests {
+            // Nobody waits for whoever is unhealthy meanwhile.
+            refresh.trouble = None;
+        } else if view.unhealthy().is_some() {
             refresh.trouble.get_or_insert(now);
         }
-        let rests = refresh.rests.is_some() || !self.group.does(Process::InstanceRefresh);
         if rests || view.moves() || view.left() == Workers::NONE {
             refresh.stuck = None;
         } else {

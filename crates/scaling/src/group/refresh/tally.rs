@@ -26,7 +26,7 @@ impl<'a> View<'a> {
     pub(super) fn progress(&self) -> Progress {
         let (whole, left) = (self.whole(), self.left());
         let part = |count: Workers| {
-            let part = count.count() * 100 / whole.count().max(1);
+            let part = u64::from(count.count()) * 100 / u64::from(whole.count().max(1));
             u8::try_from(part).expect("a part is not more than the whole")
         };
         match &self.refresh.rollback {

@@ -277,6 +277,22 @@ async fn one_whose_new_instances_do_not_stay_healthy_fails() {
 }
 
 #[tokio::test]
+async fn an_instance_that_dies_while_a_refresh_rests_does_not_fail_it() {
+    let mut bench = Bench::aged(4).await;
+    let prefer = Preferences { least: 0, checkpoints: vec![50, 100], delay: 21_600, ..usual() };
+    bench.start(prefer).await.unwrap();
+    bench.settle().await;
+    let new = bench.group().members().map(|it| it.id).max().unwrap();
+    bench.machines.insert(new, Sight::Gone(None));
+    for _ in 0..5 {
+        bench.settle_after(60).await;
+        assert_eq!((bench.stage(), bench.serving()), (Stage::Replacing, 4));
+    }
+    bench.settle_after(90).await;
+    assert_eq!((bench.stage(), bench.versions()), (Stage::Successful, vec!["2".to_owned(); 4]));
+}
+
+#[tokio::test]
 async fn what_was_done_is_undone_by_hand_or_where_it_fails() {
     for by_hand in [true, false] {
         let mut bench = Bench::aged(4).await;
