@@ -16,13 +16,18 @@ pub(super) async fn start(
 ) -> Result<StartInstancesResult, Fault> {
     fault::refuse(&[("AdditionalInfo", it.additional_info.is_some())])?;
     let ids = ids::instances(&it.instance_ids)?;
-    let changes = call.fleet.start(&call.owner, &ids).await.map_err(fault::of)?;
-    // It was drained so that it could stop, and did.
-    for started in changes.iter().filter(|change| change.before == Phase::Stopped) {
-        if let Some(holder) = holder_of(started.id) {
+    // One that was drained so that it could stop, did. Before the start is on the disk: whoever asks
+    // for it may hang up meanwhile.
+    for id in &ids {
+        let is_stopped = call.fleet.look(|state| {
+            let instance = state.instance(*id).filter(|it| it.owner == call.owner);
+            instance.is_some_and(|it| it.phase == Phase::Stopped)
+        });
+        if let Some(holder) = holder_of(*id).filter(|_| is_stopped) {
             call.queues.drain(holder, false);
         }
     }
+    let changes = call.fleet.start(&call.owner, &ids).await.map_err(fault::of)?;
     Ok(StartInstancesResult { starting_instances: Some(shown(&changes)) })
 }
 
