@@ -20,13 +20,14 @@ pub(super) async fn add(
 ) -> Result<(), Fault> {
     service.may_change()?;
     let key = read_arn(cx, &it.resource_arn)?;
-    service.to_the_end(|service| put(service, key, it.tags)).await
+    find(service, &key)?;
+    let tags = read(it.tags).map_err(fault::invalid)?;
+    service.to_the_end(|service| put(service, key, tags)).await
 }
 
-async fn put(service: CloudWatch, key: AlarmKey, tags: Vec<Tag>) -> Result<(), Fault> {
+async fn put(service: CloudWatch, key: AlarmKey, tags: Tags) -> Result<(), Fault> {
     let _alone = service.alone().await;
     let known = find(&service, &key)?;
-    let tags = read(tags).map_err(fault::invalid)?;
     let new = tags.keys().filter(|tag| !known.contains_key(*tag)).count();
     check_number(known.len() + new).map_err(fault::invalid)?;
     service.metrics.tag_alarm(key, tags).await.map_err(|error| fault::of_alarms(&error))
