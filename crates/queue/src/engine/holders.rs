@@ -21,8 +21,10 @@ impl Engine {
         let mut shard = self.0.lock();
         let mut awaited = Vec::new();
         if is_draining {
-            shard.draining.insert(holder);
-            shard.machine.queues_mut().for_each(|it| it.memory.waiters.set_aside(holder));
+            // Whoever asks from then on is set aside by itself.
+            if shard.draining.insert(holder) {
+                shard.machine.queues_mut().for_each(|it| it.memory.waiters.set_aside(holder));
+            }
         } else if shard.draining.remove(&holder) {
             let queues = shard.machine.queues_mut();
             let those = queues.filter_map(|it| it.memory.waiters.let_back(holder).then_some(it));
