@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tidemill_base::{Chance, Clock, Timestamp};
 use tidemill_journal::{
@@ -20,7 +21,7 @@ pub use self::templates::{NewTemplate, NewVersion};
 use crate::driver::Driver;
 use crate::id::{InstanceId, TemplateId};
 use crate::instance::Instance;
-use crate::keeper::{SOON, blocking};
+use crate::keeper::{BLIND, SOON, blocking};
 use crate::owner::Owner;
 use crate::process::{Cursor, Line, Status, Wanted};
 use crate::recipe::Tags;
@@ -237,21 +238,25 @@ impl Fleet {
     }
 
     /// Waits until nothing is left of instances that were forgotten. It is the keeper who ends
-    /// them: the fleet is run meanwhile.
+    /// them: the fleet is run meanwhile. Where nobody can look something may be left, but it is not
+    /// waited for that for ever.
     pub async fn until_swept(&self) {
-        loop {
+        let mut blind = Duration::ZERO;
+        while blind < BLIND {
             let inner = Arc::clone(&self.0);
-            let left = move || {
+            let is_swept = move || {
                 let known = |id| inner.ledger.read(|state| state.instance(id).is_some());
-                // Where nobody can look, something may be left.
-                !inner.driver.all().is_ok_and(|all| all.into_iter().all(known))
+                inner.driver.all().map(|all| all.into_iter().all(known))
             };
-            match blocking(left).await {
-                Some(true) => self.0.changed.notify_one(),
-                Some(false) | None => return,
+            match blocking(is_swept).await {
+                Some(Ok(false)) => blind = Duration::ZERO,
+                Some(Err(_)) => blind += SOON,
+                Some(Ok(true)) | None => return,
             }
+            self.0.changed.notify_one();
             tokio::time::sleep(SOON).await;
         }
+        tracing::warn!("the instances' folder cannot be read: something of them may be left");
     }
 
     /// Makes a checkpoint, so that the next open replays nothing. Blocks.

@@ -25,7 +25,7 @@ pub(crate) const SOON: Duration = Duration::from_millis(50);
 /// How often to look otherwise.
 const LATER: Duration = Duration::from_secs(1);
 /// How long to wait, where all is to end, for what cannot be seen or does not go.
-const BLIND: Duration = Duration::from_mins(1);
+pub(crate) const BLIND: Duration = Duration::from_mins(1);
 /// How long to wait before starting again what did not stay.
 const PAUSE: Duration = Duration::from_secs(2);
 
