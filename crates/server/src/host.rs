@@ -37,8 +37,12 @@ pub(crate) fn check(app: &App, headers: Headers<'_>) -> Result<(), String> {
     let settings = &app.settings;
     let is_ours = |host: &str| {
         let name = name(host);
-        let public = settings.public_url.as_ref().is_some_and(|(_, host)| self::name(host) == name);
-        public || settings.allow_host.iter().any(|allowed| is_under(name, allowed))
+        let public = settings.public_url.as_ref().map(|(_, host)| self::name(host));
+        let allowed = |allowed: &String| {
+            is_under(name, self::name(allowed.strip_prefix('.').unwrap_or(allowed)))
+        };
+        public.is_some_and(|public| public.eq_ignore_ascii_case(name))
+            || settings.allow_host.iter().any(allowed)
     };
     let mut claimed = headers.text(HOST).into_iter().chain(forwarded(app, headers, FORWARDED_HOST));
     match claimed.find(|host| !is_at_home(host) && !is_ours(host)) {
