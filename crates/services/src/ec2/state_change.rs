@@ -16,8 +16,8 @@ pub(super) async fn start(
 ) -> Result<StartInstancesResult, Fault> {
     fault::refuse(&[("AdditionalInfo", it.additional_info.is_some())])?;
     let ids = ids::instances(&it.instance_ids)?;
-    // One that was drained so that it could stop, did. Before the start is on the disk: whoever asks
-    // for it may hang up meanwhile.
+    // One that was drained so that it could stop, did. Before the start is on the disk: whoever
+    // asks for it may hang up meanwhile.
     for id in &ids {
         let is_stopped = call.fleet.look(|state| {
             let instance = state.instance(*id).filter(|it| it.owner == call.owner);
