@@ -18,8 +18,9 @@ while True:
     got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, VisibilityTimeout=600)
     for one in got.get("Messages", []):
         time.sleep(float(one["Body"]))
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        # Once it holds nothing it may be stopped.
         print("did", one["MessageId"], flush=True)
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
 """
 
 

@@ -50,12 +50,16 @@ def test_python_consumers_appear_for_a_thousand_messages_and_are_taken_away_afte
     assert desired(service) == MOST
     consumers = service.until_serving(MOST, patience=120)
     until(lambda: counts() == [0, 0], "everything is done", 120)
-    done = collections.Counter()
-    for consumer in consumers:
-        its = re.findall(r"done with (\d+)", service.logged(consumer))
-        assert its, f"{consumer} did something"
-        done.update(its)
-    assert done == collections.Counter(str(n) for n in range(MESSAGES))
+
+    def done():
+        """What each consumer says that it has done."""
+        logs = [service.logged(consumer) for consumer in consumers]
+        return [re.findall(r"done with (\d+)", log) for log in logs]
+
+    until(lambda: sum(map(len, done())) >= MESSAGES, "all of it is logged")
+    assert all(done()), "each consumer did something"
+    times = collections.Counter(number for its in done() for number in its)
+    assert times == collections.Counter(str(number) for number in range(MESSAGES))
     minutes(15)
     assert desired(service) == 1
 

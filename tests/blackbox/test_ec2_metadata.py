@@ -186,8 +186,8 @@ def test_files_are_kept_for_instances_and_their_metadata(mill):
     command = mill.command()
     mill.command = lambda: ["sh", "-c", 'ulimit -n 1024; exec "$0" "$@"', *command]
     mill.start()
-    # 64 for each log, 32; 64 connections, and a port for each of 100 instances.
-    assert re.search(r"most\S*[=:]\S*508", mill.log.read_text())
+    # 64 for each of six logs, and 32; 64 connections, and a port for each of 100 instances.
+    assert re.search(r"most\S*[=:]\S*444", mill.log.read_text())
 
 
 def test_metadata_is_not_read_by_a_page_under_a_name_of_its_own(mill):
