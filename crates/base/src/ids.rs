@@ -1,4 +1,4 @@
-//! Ids: of an account, of a message, of a request.
+//! Ids: of an account, of a message, of a request, and of whatever else is to have one of its own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -94,6 +94,57 @@ fn uuid(bytes: &[u8; 16]) -> [u8; 36] {
     text
 }
 
+/// An id that is drawn, and that nothing else has: a random (version 4) UUID. As text it has small
+/// letters and hyphens, and is read in no other form.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uuid([u8; 16]);
+
+/// Not a UUID as [`Uuid`] is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a UUID is 32 digits in small letters, with hyphens")]
+pub struct BadUuid;
+
+impl Uuid {
+    /// A new one.
+    pub fn random(chance: &Chance) -> Self {
+        Self(random_uuid(chance))
+    }
+
+    /// The bytes, for storing.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The UUID stored as `bytes`.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(text(&uuid(&self.0)))
+    }
+}
+
+impl fmt::Debug for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Uuid {
+    type Err = BadUuid;
+
+    fn from_str(text: &str) -> Result<Self, BadUuid> {
+        let digits: String = text.split('-').collect();
+        let plain = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = u128::from_str_radix(&digits, 16).ok().filter(|_| plain).ok_or(BadUuid)?;
+        let id = Self(number.to_be_bytes());
+        if id.to_string() == text { Ok(id) } else { Err(BadUuid) }
+    }
+}
+
 /// A message's id, a UUID that never changes while the message lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
@@ -151,6 +202,17 @@ impl fmt::Display for RequestId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uuid_reads_as_it_is_written() {
+        let id = Uuid::random(&Chance::seeded(1));
+        let text = id.to_string();
+        assert_eq!((text.len(), &text[14..15]), (36, "4"));
+        assert_eq!(text.parse(), Ok(id));
+        for bad in ["", "x", &text[1..], &text.to_uppercase(), &text.replace('-', "")] {
+            assert_eq!(bad.parse::<Uuid>(), Err(BadUuid), "{bad}");
+        }
+    }
 
     #[test]
     fn an_account_is_twelve_digits_both_ways() {

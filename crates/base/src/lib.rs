@@ -3,6 +3,8 @@
 //! Floor 0. Nothing here does I/O, and nothing here knows a protocol. Bare integers and strings
 //! for an id, a size or a time stop at this crate's types.
 
+#[cfg(feature = "cbor")]
+mod cbor;
 mod chance;
 mod headers;
 mod ids;
@@ -12,7 +14,7 @@ mod units;
 
 pub use chance::Chance;
 pub use headers::{Fields, Header, Headers, header_text};
-pub use ids::{AccountId, BadAccountId, MessageId, RequestId};
+pub use ids::{AccountId, BadAccountId, BadUuid, MessageId, RequestId, Uuid};
 pub use names::{BadName, QueueName, Region};
 pub use time::{Clock, Timestamp};
 pub use units::{BadSize, ByteSize};

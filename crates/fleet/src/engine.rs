@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tidemill_base::{Chance, Clock, Timestamp};
+use tidemill_journal::cbor::Written as _;
 use tidemill_journal::{
     CheckpointError, CommitError, Driver as JournalDriver, Ledger, OpenError, Options, Poisoned,
     Unreadable,

@@ -33,7 +33,7 @@ pub struct Instance {
     #[n(6)]
     pub tags: Tags,
     /// When it was launched, or started last.
-    #[cbor(n(7), with = "crate::codec::time")]
+    #[n(7)]
     pub launched: Timestamp,
     /// What its launcher knows the launch by, and a checksum of that.
     #[n(8)]
@@ -48,7 +48,7 @@ pub struct Instance {
     #[n(11)]
     pub boot: u32,
     /// Since when it is so.
-    #[cbor(n(12), with = "crate::codec::time")]
+    #[n(12)]
     pub since: Timestamp,
     /// Why.
     #[n(13)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidemill_journal::CommitError;
+use tidemill_journal::cbor::Written as _;
 use tracing::{info, warn};
 
 use self::decide::{Act, Known, decide, failed, stop};

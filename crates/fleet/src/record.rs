@@ -2,7 +2,8 @@
 
 use minicbor::{Decode, Encode};
 use tidemill_base::Timestamp;
-use tidemill_journal::{Kind, Record, RecordRef, Unreadable};
+use tidemill_journal::cbor::{self, Written};
+use tidemill_journal::{Record, RecordRef, Unreadable};
 
 use crate::id::{InstanceId, TemplateId};
 use crate::instance::{Instance, Phase, Reason};
@@ -12,7 +13,7 @@ use crate::template::{Template, Version};
 /// Something that happened. The state is what these add up to.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "few of them are held, and none for long")]
-pub(crate) enum Event {
+pub enum Event {
     TemplateMade(Template),
     VersionMade(VersionMade),
     DefaultSet(DefaultSet),
@@ -29,7 +30,7 @@ pub(crate) enum Event {
 /// A version was added to a template.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct VersionMade {
+pub struct VersionMade {
     #[n(0)]
     pub(crate) template: TemplateId,
     #[n(1)]
@@ -39,7 +40,7 @@ pub(crate) struct VersionMade {
 /// Another version is a template's default.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct DefaultSet {
+pub struct DefaultSet {
     #[n(0)]
     pub(crate) template: TemplateId,
     #[n(1)]
@@ -49,7 +50,7 @@ pub(crate) struct DefaultSet {
 /// Versions of a template are gone.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct VersionsDropped {
+pub struct VersionsDropped {
     #[n(0)]
     pub(crate) template: TemplateId,
     #[n(1)]
@@ -59,14 +60,14 @@ pub(crate) struct VersionsDropped {
 /// An instance came into a state.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Moved {
+pub struct Moved {
     #[n(0)]
     pub(crate) instance: InstanceId,
     #[n(1)]
     pub(crate) phase: Phase,
     #[n(2)]
     pub(crate) boot: u32,
-    #[cbor(n(3), with = "crate::codec::time")]
+    #[n(3)]
     pub(crate) at: Timestamp,
     #[n(4)]
     pub(crate) reason: Option<Reason>,
@@ -77,7 +78,7 @@ pub(crate) struct Moved {
 /// A resource has more tags, or other values of them.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Tagged {
+pub struct Tagged {
     #[n(0)]
     pub(crate) resource: Resource,
     #[n(1)]
@@ -87,7 +88,7 @@ pub(crate) struct Tagged {
 /// A resource has fewer tags.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Untagged {
+pub struct Untagged {
     #[n(0)]
     pub(crate) resource: Resource,
     #[n(1)]
@@ -110,29 +111,20 @@ const VERSION: u8 = 1;
 
 macro_rules! events {
     ($($kind:literal $name:ident)*) => {
-        impl Event {
-            /// The event as it is written.
-            pub(crate) fn record(&self) -> Record {
-                let (kind, payload) = match self {
-                    $(Self::$name(what) => ($kind, minicbor::to_vec(what)),)*
-                    Self::Cleared => (CLEARED, Ok(Vec::new())),
-                };
-                let payload = payload.expect("writing to memory does not fail");
-                Record { kind: Kind(kind), version: VERSION, payload: payload.into() }
+        impl Written for Event {
+            fn record(&self) -> Record {
+                match self {
+                    $(Self::$name(what) => cbor::write($kind, VERSION, what),)*
+                    Self::Cleared => cbor::bare(CLEARED, VERSION),
+                }
             }
 
-            /// Reads what [`Event::record`] wrote.
-            pub(crate) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
-                let (kind, version) = (record.kind.0, record.version);
-                let wrong = |why: String| {
-                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
-                };
-                let read = match (kind, version) {
-                    $(($kind, VERSION) => minicbor::decode(record.payload).map(Self::$name),)*
+            fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
+                match (record.kind.0, record.version) {
+                    $(($kind, VERSION) => cbor::read(record).map(Self::$name),)*
                     (CLEARED, VERSION) => Ok(Self::Cleared),
-                    _ => return Err(wrong("its kind or version is unknown".to_owned())),
-                };
-                read.map_err(|error| wrong(error.to_string()))
+                    _ => Err(cbor::unknown(record)),
+                }
             }
         }
     };
@@ -155,6 +147,8 @@ events! {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_journal::Kind;
+
     use super::*;
 
     fn moved() -> Event {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
-use tidemill_journal::{RecordRef, Unreadable};
+use tidemill_journal::cbor::Fold;
 
 use crate::id::{InstanceId, TemplateId};
 use crate::instance::{Instance, Phase};
@@ -59,8 +59,11 @@ impl State {
             Resource::Template(id) => self.templates.get_mut(&id).map(|one| &mut one.tags),
         }
     }
+}
 
-    /// Takes in what happened.
+impl Fold for State {
+    type Event = Event;
+
     fn happened(&mut self, event: Event) -> Option<()> {
         match event {
             Event::TemplateMade(template) => {
@@ -102,21 +105,5 @@ impl State {
             Event::Cleared => *self = Self::default(),
         }
         Some(())
-    }
-}
-
-impl tidemill_journal::State for State {
-    fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
-        let kind = record.kind.0;
-        let nobody = || Unreadable(format!("a record of kind {kind} is of what is not there"));
-        self.happened(Event::read(record)?).ok_or_else(nobody)
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        minicbor::to_vec(self).expect("writing to memory does not fail")
-    }
-
-    fn restore(bytes: &[u8]) -> Result<Self, Unreadable> {
-        minicbor::decode(bytes).map_err(|why| Unreadable(format!("the snapshot: {why}")))
     }
 }

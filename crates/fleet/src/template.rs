@@ -23,7 +23,7 @@ pub struct Template {
     #[n(2)]
     pub name: String,
     /// When it was made.
-    #[cbor(n(3), with = "crate::codec::time")]
+    #[n(3)]
     pub made: Timestamp,
     /// Its versions by number.
     #[n(4)]
@@ -53,7 +53,7 @@ pub struct Version {
     #[n(1)]
     pub description: Option<String>,
     /// When it was made.
-    #[cbor(n(2), with = "crate::codec::time")]
+    #[n(2)]
     pub made: Timestamp,
     /// What it says.
     #[n(3)]

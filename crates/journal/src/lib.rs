@@ -10,6 +10,8 @@
 //! it go.
 
 mod backup;
+#[cfg(feature = "cbor")]
+pub mod cbor;
 mod check;
 mod checkpoint;
 mod driver;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidemill_base::{Chance, Clock, MessageId, Timestamp};
+use tidemill_journal::cbor::Written as _;
 use tidemill_journal::{
     CheckpointError, CommitError, Driver, Ledger, OpenError, Options, Poisoned, Unreadable,
 };

@@ -18,7 +18,7 @@ pub use engine::{NewTopic, NoticeError, Notices};
 pub use record::{Event, RawSet, Subscribed, What};
 pub use refusal::Refusal;
 pub use state::State;
-pub use subscription::{BadSubscriptionId, Queue, Subscription, SubscriptionId, Target};
+pub use subscription::{Queue, Subscription, SubscriptionId, Target};
 pub use topic::{BadTopicName, Tags, Topic, TopicKey, TopicName};
 
 /// Most topics of an account in a region.

@@ -1,7 +1,8 @@
 //! What is written down: each thing that happened to a topic, as a kind and CBOR.
 
 use minicbor::{Decode, Encode};
-use tidemill_journal::{Kind, Record, RecordRef, Unreadable};
+use tidemill_journal::cbor::{self, Written};
+use tidemill_journal::{Record, RecordRef, Unreadable};
 
 use crate::subscription::{Subscription, SubscriptionId};
 use crate::topic::{Tags, Topic, TopicKey};
@@ -68,30 +69,23 @@ const CLEARED: u8 = 127;
 
 macro_rules! whats {
     ($($kind:literal $name:ident)*) => {
-        impl Event {
-            /// The event as it is written: whose it is, and what.
-            pub(crate) fn record(&self) -> Record {
-                let (kind, payload) = match self {
-                    $(Self::Of(key, What::$name(what)) => ($kind, minicbor::to_vec((key, what))),)*
-                    Self::Cleared => (CLEARED, Ok(Vec::new())),
-                };
-                let payload = payload.expect("writing to memory does not fail");
-                Record { kind: Kind(kind), version: VERSION, payload: payload.into() }
+        impl Written for Event {
+            fn record(&self) -> Record {
+                match self {
+                    $(Self::Of(key, What::$name(what)) => {
+                        cbor::write($kind, VERSION, &(key, what))
+                    })*
+                    Self::Cleared => cbor::bare(CLEARED, VERSION),
+                }
             }
 
-            /// Reads what [`Event::record`] wrote.
-            pub(crate) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
-                let (kind, version) = (record.kind.0, record.version);
-                let wrong = |why: String| {
-                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
-                };
-                let read = match (kind, version) {
-                    $(($kind, VERSION) => minicbor::decode(record.payload)
+            fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
+                match (record.kind.0, record.version) {
+                    $(($kind, VERSION) => cbor::read(record)
                         .map(|(key, what)| Self::Of(key, What::$name(what))),)*
                     (CLEARED, VERSION) => Ok(Self::Cleared),
-                    _ => return Err(wrong("its kind or version is unknown".to_owned())),
-                };
-                read.map_err(|error| wrong(error.to_string()))
+                    _ => Err(cbor::unknown(record)),
+                }
             }
         }
     };

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use minicbor::{Decode, Encode};
 use tidemill_base::{AccountId, Region};
-use tidemill_journal::{RecordRef, Unreadable};
+use tidemill_journal::cbor::Fold;
 
 use crate::record::{Event, What};
 use crate::subscription::{Subscription, SubscriptionId};
@@ -65,8 +65,11 @@ impl State {
             .take(most)
             .collect()
     }
+}
 
-    /// Takes in what happened; none if it is of what is not there.
+impl Fold for State {
+    type Event = Event;
+
     fn happened(&mut self, event: Event) -> Option<()> {
         let (key, what) = match event {
             Event::Of(key, what) => (key, what),
@@ -100,21 +103,5 @@ impl State {
             What::Made(_) | What::Gone(()) => unreachable!("they were taken in above"),
         }
         Some(())
-    }
-}
-
-impl tidemill_journal::State for State {
-    fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
-        let kind = record.kind.0;
-        let nobody = || Unreadable(format!("a record of kind {kind} is of what is not there"));
-        self.happened(Event::read(record)?).ok_or_else(nobody)
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        minicbor::to_vec(self).expect("writing to memory does not fail")
-    }
-
-    fn restore(bytes: &[u8]) -> Result<Self, Unreadable> {
-        minicbor::decode(bytes).map_err(|why| Unreadable(format!("the snapshot: {why}")))
     }
 }

@@ -1,6 +1,7 @@
 //! Topics as they are made, changed, subscribed to, and found again.
 
 use tidemill_base::{AccountId, Chance, Clock, Region};
+use tidemill_journal::cbor::Written as _;
 use tidemill_journal::{Kind, MemoryDriver, Options, RecordRef};
 
 use crate::record::{Event, RawSet, Subscribed, What};
@@ -43,14 +44,10 @@ fn a_name_has_letters_digits_hyphens_and_underscores() {
 }
 
 #[test]
-fn an_id_reads_as_it_is_written() {
-    let id = SubscriptionId::random(&Chance::seeded(1));
-    let text = id.to_string();
-    assert_eq!((text.len(), &text[14..15]), (36, "4"));
-    assert_eq!(text.parse(), Ok(id));
-    for bad in ["", "x", &text[1..], &text.to_uppercase(), &text.replace('-', "")] {
-        assert_eq!(bad.parse::<SubscriptionId>(), Err(BadSubscriptionId), "{bad}");
-    }
+fn a_topics_key_is_stored_as_a_list_of_three() {
+    let bytes = minicbor::to_vec(key("orders")).unwrap();
+    assert_eq!(bytes, b"\x83\x00\x69us-east-1\x66orders");
+    assert_eq!(minicbor::decode::<TopicKey>(&bytes).unwrap(), key("orders"));
 }
 
 #[tokio::test]

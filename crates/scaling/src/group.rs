@@ -43,7 +43,7 @@ pub use configuration::Configuration;
 pub use decide::{Act, Seen, Sight, acts, decide};
 pub use engine::{GroupError, Groups};
 pub use hook::{Answer, HOOKS, Hook, Transition, Wait, Waiter};
-pub use ids::{ActivityId, BadId, GroupKey, InstanceId};
+pub use ids::{ActivityId, GroupKey, InstanceId};
 pub use member::{Health, Lifecycle, Member, Origin};
 pub use notice::{Kind, LISTENERS, Notice, Notified, Owed, Trial};
 pub use policy::{
@@ -83,7 +83,7 @@ pub struct Group {
     #[n(0)]
     pub id: ActivityId,
     /// When it was made.
-    #[cbor(n(1), with = "codec::time")]
+    #[n(1)]
     pub made: Timestamp,
     /// What it is told to be.
     #[n(2)]
@@ -119,10 +119,10 @@ pub struct Group {
     #[n(12)]
     failures: u32,
     /// When the last of them did.
-    #[cbor(n(13), with = "codec::maybe_time", has_nil)]
+    #[n(13)]
     failed: Option<Timestamp>,
     /// When the last instance had come or gone as it should.
-    #[cbor(n(14), with = "codec::maybe_time", has_nil)]
+    #[n(14)]
     settled: Option<Timestamp>,
     /// Whether it was told that all that might go are spared, since it was last told its size.
     #[n(15)]

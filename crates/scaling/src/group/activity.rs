@@ -26,7 +26,7 @@ pub struct Activity {
     #[n(4)]
     pub causes: Vec<Said>,
     /// When it began.
-    #[cbor(n(5), with = "super::codec::time")]
+    #[n(5)]
     pub began: Timestamp,
     /// How it ended, if it has.
     #[n(6)]
@@ -68,7 +68,7 @@ pub enum Deed {
 #[cbor(map)]
 pub struct Said {
     /// When.
-    #[cbor(n(0), with = "super::codec::time")]
+    #[n(0)]
     pub at: Timestamp,
     /// What.
     #[n(1)]
@@ -80,7 +80,7 @@ pub struct Said {
 #[cbor(map)]
 pub struct End {
     /// When.
-    #[cbor(n(0), with = "super::codec::time")]
+    #[n(0)]
     pub at: Timestamp,
     /// How.
     #[n(1)]

@@ -13,7 +13,7 @@ pub struct Configuration {
     #[n(0)]
     pub id: ActivityId,
     /// When it was made.
-    #[cbor(n(1), with = "super::codec::time")]
+    #[n(1)]
     pub made: Timestamp,
     /// What instances are made from, in the words of whoever launches them.
     #[cbor(n(2), with = "minicbor::bytes")]

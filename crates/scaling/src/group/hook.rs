@@ -78,10 +78,10 @@ pub struct Wait {
     #[n(1)]
     pub token: ActivityId,
     /// When it began.
-    #[cbor(n(2), with = "super::codec::time")]
+    #[n(2)]
     pub since: Timestamp,
     /// When it was renewed last.
-    #[cbor(n(3), with = "super::codec::time")]
+    #[n(3)]
     pub renewed: Timestamp,
     /// For how many seconds, as the hook was when it began.
     #[n(4)]

@@ -18,16 +18,16 @@ pub struct Member {
     #[n(1)]
     pub state: Lifecycle,
     /// Since when; of one that goes, since it began to.
-    #[cbor(n(2), with = "super::codec::time")]
+    #[n(2)]
     pub since: Timestamp,
     /// The activity that it is the object of, if that has not ended.
     #[n(3)]
     pub activity: Option<ActivityId>,
     /// When it was launched or attached.
-    #[cbor(n(4), with = "super::codec::time")]
+    #[n(4)]
     pub joined: Timestamp,
     /// When it came into service first.
-    #[cbor(n(5), with = "super::codec::maybe_time", has_nil)]
+    #[n(5)]
     pub served: Option<Timestamp>,
     /// What it was made from.
     #[n(6)]
@@ -63,10 +63,7 @@ pub enum Origin {
     Template(#[n(0)] TemplateSource),
     /// A launch configuration: its name, and when it was made. Another may have the name by now.
     #[n(1)]
-    Configuration(
-        #[n(0)] String,
-        #[cbor(n(1), with = "super::codec::maybe_time", has_nil)] Option<Timestamp>,
-    ),
+    Configuration(#[n(0)] String, #[n(1)] Option<Timestamp>),
     /// It was made by somebody else, and attached.
     #[n(2)]
     Elsewhere,

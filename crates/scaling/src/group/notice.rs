@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 use tidemill_base::Timestamp;
 
+use super::Group;
 use super::activity::{Activity, Deed, Outcome};
 use super::engine::{GroupError, Groups};
 use super::hook::{Transition, Wait};
@@ -16,7 +17,6 @@ use super::ids::{ActivityId, GroupKey, InstanceId};
 use super::record::{Event, What};
 use super::refusal::Refusal;
 use super::state::State;
-use super::{Group, codec};
 
 /// Most whom a group tells.
 pub const LISTENERS: usize = 10;
@@ -50,7 +50,7 @@ pub struct Trial {
     #[n(0)]
     pub id: ActivityId,
     /// When it was asked for.
-    #[cbor(n(1), with = "codec::time")]
+    #[n(1)]
     pub at: Timestamp,
 }
 

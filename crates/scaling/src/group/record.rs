@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 use tidemill_base::Timestamp;
-use tidemill_journal::{Kind, Record, RecordRef, Unreadable};
+use tidemill_journal::cbor::{self, Written};
+use tidemill_journal::{Record, RecordRef, Unreadable};
 
 use super::activity::{Activity, End, Said};
 use super::configuration::Configuration;
@@ -103,7 +104,7 @@ pub struct Made {
     #[n(0)]
     pub id: ActivityId,
     /// When.
-    #[cbor(n(1), with = "super::codec::time")]
+    #[n(1)]
     pub at: Timestamp,
     /// What it is told to be.
     #[n(2)]
@@ -148,7 +149,7 @@ pub struct Moved {
     #[n(1)]
     pub state: Lifecycle,
     /// When.
-    #[cbor(n(2), with = "super::codec::time")]
+    #[n(2)]
     pub at: Timestamp,
     /// The activity that it is the object of from now on.
     #[n(3)]
@@ -244,7 +245,7 @@ pub struct Answered {
     #[n(2)]
     pub answer: Answer,
     /// When.
-    #[cbor(n(3), with = "super::codec::time")]
+    #[n(3)]
     pub at: Timestamp,
     /// Whether nobody said it in time.
     #[n(4)]
@@ -262,7 +263,7 @@ pub struct Renewed {
     #[n(1)]
     pub hook: String,
     /// When.
-    #[cbor(n(2), with = "super::codec::time")]
+    #[n(2)]
     pub at: Timestamp,
 }
 
@@ -273,32 +274,25 @@ const CLEARED: u8 = 127;
 
 macro_rules! whats {
     ($($kind:literal $name:ident)*) => {
-        impl Event {
-            /// The event as it is written: whose it is, and what.
-            pub(super) fn record(&self) -> Record {
-                let (kind, payload) = match self {
-                    $(Self::Of(key, What::$name(what)) => ($kind, minicbor::to_vec((key, what))),)*
-                    Self::Told(numbers) => (TOLD, minicbor::to_vec(numbers)),
-                    Self::Cleared => (CLEARED, Ok(Vec::new())),
-                };
-                let payload = payload.expect("writing to memory does not fail");
-                Record { kind: Kind(kind), version: VERSION, payload: payload.into() }
+        impl Written for Event {
+            fn record(&self) -> Record {
+                match self {
+                    $(Self::Of(key, What::$name(what)) => {
+                        cbor::write($kind, VERSION, &(key, what))
+                    })*
+                    Self::Told(numbers) => cbor::write(TOLD, VERSION, numbers),
+                    Self::Cleared => cbor::bare(CLEARED, VERSION),
+                }
             }
 
-            /// Reads what [`Event::record`] wrote.
-            pub(super) fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
-                let (kind, version) = (record.kind.0, record.version);
-                let wrong = |why: String| {
-                    Unreadable(format!("a record of kind {kind}, version {version}: {why}"))
-                };
-                let read = match (kind, version) {
-                    $(($kind, VERSION) => minicbor::decode(record.payload)
+            fn read(record: RecordRef<'_>) -> Result<Self, Unreadable> {
+                match (record.kind.0, record.version) {
+                    $(($kind, VERSION) => cbor::read(record)
                         .map(|(key, what)| Self::Of(key, What::$name(what))),)*
-                    (TOLD, VERSION) => minicbor::decode(record.payload).map(Self::Told),
+                    (TOLD, VERSION) => cbor::read(record).map(Self::Told),
                     (CLEARED, VERSION) => Ok(Self::Cleared),
-                    _ => return Err(wrong("its kind or version is unknown".to_owned())),
-                };
-                read.map_err(|error| wrong(error.to_string()))
+                    _ => Err(cbor::unknown(record)),
+                }
             }
         }
     };

@@ -37,7 +37,7 @@ pub struct Refresh {
     #[n(0)]
     pub id: ActivityId,
     /// When somebody asked for it.
-    #[cbor(n(1), with = "super::codec::time")]
+    #[n(1)]
     pub asked: Timestamp,
     /// How it goes about it.
     #[n(2)]
@@ -57,10 +57,10 @@ pub struct Refresh {
     #[n(6)]
     pub stage: Stage,
     /// When it began to replace instances.
-    #[cbor(n(7), with = "super::codec::maybe_time", has_nil)]
+    #[n(7)]
     pub began: Option<Timestamp>,
     /// When it ended.
-    #[cbor(n(8), with = "super::codec::maybe_time", has_nil)]
+    #[n(8)]
     pub ended: Option<Timestamp>,
     /// Why it did not come to its success, if it did not.
     #[n(9)]
@@ -72,7 +72,7 @@ pub struct Refresh {
     #[n(11)]
     pub rollback: Option<Rollback>,
     /// Until when it rests, after a checkpoint or before its success.
-    #[cbor(n(12), with = "super::codec::maybe_time", has_nil)]
+    #[n(12)]
     pub rests: Option<Timestamp>,
     /// Who is to be replaced.
     #[n(13)]
@@ -90,10 +90,10 @@ pub struct Refresh {
     #[n(17)]
     best: Option<Workers>,
     /// Since when nothing moves.
-    #[cbor(n(18), with = "super::codec::maybe_time", has_nil)]
+    #[n(18)]
     stuck: Option<Timestamp>,
     /// Since when new instances do not stay healthy.
-    #[cbor(n(19), with = "super::codec::maybe_time", has_nil)]
+    #[n(19)]
     trouble: Option<Timestamp>,
     /// Its number among the group's: each has one more than the one before.
     #[n(20)]
@@ -210,7 +210,7 @@ pub struct Rollback {
     #[n(0)]
     pub why: Halt,
     /// When.
-    #[cbor(n(1), with = "super::codec::time")]
+    #[n(1)]
     pub at: Timestamp,
     /// How much was done by then.
     #[n(2)]
@@ -273,10 +273,10 @@ pub enum Awaited {
     Capacity,
     /// It rests after a checkpoint, until then.
     #[n(9)]
-    Checkpoint(#[cbor(n(0), with = "super::codec::time")] Timestamp),
+    Checkpoint(#[n(0)] Timestamp),
     /// It rests before its success, until then.
     #[n(10)]
-    Baking(#[cbor(n(0), with = "super::codec::time")] Timestamp),
+    Baking(#[n(0)] Timestamp),
 }
 
 impl Stage {

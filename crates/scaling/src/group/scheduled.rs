@@ -22,10 +22,10 @@ pub struct Scheduled {
     #[n(0)]
     pub id: ActivityId,
     /// When it begins, if that is said: without a recurrence, when it is.
-    #[cbor(n(1), with = "super::codec::maybe_time", has_nil)]
+    #[n(1)]
     pub start: Option<Timestamp>,
     /// After this it is no more, if that is said.
-    #[cbor(n(2), with = "super::codec::maybe_time", has_nil)]
+    #[n(2)]
     pub end: Option<Timestamp>,
     /// When it is again and again, if it is: five fields, as cron has them, in UTC.
     #[n(3)]
@@ -43,7 +43,7 @@ pub struct Scheduled {
     #[n(7)]
     pub desired: Option<Workers>,
     /// When it is next.
-    #[cbor(n(8), with = "super::codec::time")]
+    #[n(8)]
     pub next: Timestamp,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 use tidemill_base::{AccountId, Region, Timestamp};
-use tidemill_journal::{RecordRef, Unreadable};
+use tidemill_journal::cbor::Fold;
 
 use super::Group;
 use super::activity::Activity;
@@ -36,7 +36,7 @@ pub struct State {
     #[n(2)]
     configurations: BTreeMap<GroupKey, Configuration>,
     /// When activities were last looked for that are too old.
-    #[cbor(n(3), with = "super::codec::maybe_time", has_nil)]
+    #[n(3)]
     swept: Option<Timestamp>,
     /// What is still to be told.
     #[cbor(n(10), default)]
@@ -98,50 +98,6 @@ impl State {
     ) -> impl Iterator<Item = (&GroupKey, &Configuration)> {
         let mine = move |key: &GroupKey| key.account == account && key.region == *region;
         self.configurations.iter().filter(move |(key, _)| mine(key))
-    }
-
-    /// Takes in what happened.
-    pub(super) fn happened(&mut self, event: Event) -> Option<()> {
-        let (key, what) = match event {
-            Event::Cleared => {
-                *self = Self::default();
-                return Some(());
-            }
-            Event::Told(numbers) => {
-                self.debts.told(&numbers);
-                return Some(());
-            }
-            Event::Of(key, what) => (key, what),
-        };
-        match what {
-            What::Made(made) => {
-                self.groups.insert(key, Group::made(made));
-            }
-            What::Gone(()) => {
-                self.groups.remove(&key)?;
-                self.forget_gone(&key);
-            }
-            What::Configured(configuration) => {
-                self.configurations.insert(key, configuration);
-            }
-            What::Unconfigured(()) => {
-                self.configurations.remove(&key)?;
-            }
-            what => {
-                self.remember(&key, &what);
-                let group = self.groups.get_mut(&key)?;
-                group.happened(&what)?;
-                let ended = match &what {
-                    What::Ended(ended) => {
-                        let mut known = self.activities.get(&key).into_iter().flatten().rev();
-                        known.find(|it| it.id == ended.activity)
-                    }
-                    _ => None,
-                };
-                self.debts.happened(&key, group, &what, ended);
-            }
-        }
-        Some(())
     }
 
     /// Keeps the list of activities, which outlives their group.
@@ -225,18 +181,49 @@ impl State {
     }
 }
 
-impl tidemill_journal::State for State {
-    fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
-        let kind = record.kind.0;
-        let nobody = || Unreadable(format!("a record of kind {kind} is of what is not there"));
-        self.happened(Event::read(record)?).ok_or_else(nobody)
-    }
+impl Fold for State {
+    type Event = Event;
 
-    fn snapshot(&self) -> Vec<u8> {
-        minicbor::to_vec(self).expect("writing to memory does not fail")
-    }
-
-    fn restore(bytes: &[u8]) -> Result<Self, Unreadable> {
-        minicbor::decode(bytes).map_err(|why| Unreadable(format!("the snapshot: {why}")))
+    fn happened(&mut self, event: Event) -> Option<()> {
+        let (key, what) = match event {
+            Event::Cleared => {
+                *self = Self::default();
+                return Some(());
+            }
+            Event::Told(numbers) => {
+                self.debts.told(&numbers);
+                return Some(());
+            }
+            Event::Of(key, what) => (key, what),
+        };
+        match what {
+            What::Made(made) => {
+                self.groups.insert(key, Group::made(made));
+            }
+            What::Gone(()) => {
+                self.groups.remove(&key)?;
+                self.forget_gone(&key);
+            }
+            What::Configured(configuration) => {
+                self.configurations.insert(key, configuration);
+            }
+            What::Unconfigured(()) => {
+                self.configurations.remove(&key)?;
+            }
+            what => {
+                self.remember(&key, &what);
+                let group = self.groups.get_mut(&key)?;
+                group.happened(&what)?;
+                let ended = match &what {
+                    What::Ended(ended) => {
+                        let mut known = self.activities.get(&key).into_iter().flatten().rev();
+                        known.find(|it| it.id == ended.activity)
+                    }
+                    _ => None,
+                };
+                self.debts.happened(&key, group, &what, ended);
+            }
+        }
+        Some(())
     }
 }

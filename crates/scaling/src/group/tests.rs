@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidemill_base::{AccountId, ByteSize, Chance, Clock, Region};
+use tidemill_journal::cbor::{Fold as _, Written as _};
 use tidemill_journal::{Keep, MemoryDriver, Options};
 
 use super::samples::{id, member, settings, template};
