@@ -1,5 +1,7 @@
 //! Refreshes over instances that are words.
 
+use tidemill_journal::cbor::Written as _;
+
 use super::*;
 
 /// A version of the group's template.
