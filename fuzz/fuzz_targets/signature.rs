@@ -60,7 +60,7 @@ fuzz_target!(|input: Input<'_>| {
         method: &Method::POST,
         path: input.path,
         query: &query,
-        headers: &headers,
+        headers: (&headers).into(),
         payload: Payload::Body(input.body),
     };
     let _ = Credential::claimed(&request);
