@@ -60,7 +60,9 @@ impl WithSimd for &mut Lanes<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let bodies = self.bodies[..self.count].chunks(S::U32_LANES);
         let digests = self.digests[..self.count].chunks_mut(S::U32_LANES);
-        bodies.zip(digests).for_each(|(bodies, digests)| together(simd, bodies, digests));
+        for (bodies, digests) in bodies.zip(digests) {
+            together(simd, bodies, digests);
+        }
     }
 }
 
@@ -132,35 +134,48 @@ fn lane_of<S: Simd>(state: &[S::u32s; 4], lane: usize) -> Digest {
 
 #[inline(always)]
 fn compress<S: Simd>(simd: S, state: &mut [S::u32s; 4], words: &[S::u32s; 16]) {
-    let s = simd;
-    let mut now = *state;
-    round::<S, 0>(s, &mut now, words, |b, c, d| s.xor_u32s(d, s.and_u32s(b, s.xor_u32s(c, d))));
-    round::<S, 1>(s, &mut now, words, |b, c, d| s.xor_u32s(c, s.and_u32s(d, s.xor_u32s(b, c))));
-    round::<S, 2>(s, &mut now, words, |b, c, d| s.xor_u32s(b, s.xor_u32s(c, d)));
-    round::<S, 3>(s, &mut now, words, |b, c, d| s.xor_u32s(c, s.or_u32s(b, s.not_u32s(d))));
-    for (word, new) in state.iter_mut().zip(now) {
-        *word = s.add_u32s(*word, new);
+    let before = *state;
+    round::<S, 0>(simd, state, words);
+    round::<S, 1>(simd, state, words);
+    round::<S, 2>(simd, state, words);
+    round::<S, 3>(simd, state, words);
+    for (word, before) in state.iter_mut().zip(before) {
+        *word = simd.add_u32s(*word, before);
     }
 }
 
-/// Sixteen steps. Each takes the word that `WORDS` says for its round.
+/// Sixteen steps. A loop would not be unrolled, and each step would have to look up its word and
+/// by how much it turns.
 #[inline(always)]
-fn round<S: Simd, const ROUND: usize>(
-    simd: S,
-    state: &mut [S::u32s; 4],
-    words: &[S::u32s; 16],
-    mix: impl Fn(S::u32s, S::u32s, S::u32s) -> S::u32s,
-) {
-    let (first, stride) = WORDS[ROUND];
+fn round<S: Simd, const ROUND: usize>(simd: S, state: &mut [S::u32s; 4], words: &[S::u32s; 16]) {
+    let (first, stride) = const { WORDS[ROUND] };
     let [mut a, mut b, mut c, mut d] = *state;
-    for step in 0..16 {
-        let word = words[(first + stride * step) % 16];
-        let known = simd.add_u32s(word, simd.splat_u32s(SINES[16 * ROUND + step]));
-        let sum = simd.add_u32s(simd.add_u32s(a, known), mix(b, c, d));
-        let turned = turn(simd, sum, TURNS[ROUND][step % 4]);
-        (a, b, c, d) = (d, simd.add_u32s(b, turned), b, c);
+    macro_rules! step {
+        ($a:ident $b:ident $c:ident $d:ident $at:expr, $turn:literal) => {
+            let word = words[(first + stride * ($at + $turn)) % 16];
+            let known = simd.add_u32s(word, simd.splat_u32s(SINES[16 * ROUND + $at + $turn]));
+            let sum = simd.add_u32s(simd.add_u32s($a, known), mix::<S, ROUND>(simd, $b, $c, $d));
+            $a = simd.add_u32s($b, turn(simd, sum, const { TURNS[ROUND][$turn] }));
+        };
+    }
+    for at in (0..16).step_by(4) {
+        step!(a b c d at, 0);
+        step!(d a b c at, 1);
+        step!(c d a b at, 2);
+        step!(b c d a at, 3);
     }
     *state = [a, b, c, d];
+}
+
+/// What a round makes of three words.
+#[inline(always)]
+fn mix<S: Simd, const ROUND: usize>(s: S, b: S::u32s, c: S::u32s, d: S::u32s) -> S::u32s {
+    match ROUND {
+        0 => s.xor_u32s(d, s.and_u32s(b, s.xor_u32s(c, d))),
+        1 => s.xor_u32s(c, s.and_u32s(d, s.xor_u32s(b, c))),
+        2 => s.xor_u32s(b, s.xor_u32s(c, d)),
+        _ => s.xor_u32s(c, s.or_u32s(b, s.not_u32s(d))),
+    }
 }
 
 #[inline(always)]
