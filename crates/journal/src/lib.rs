@@ -9,6 +9,7 @@
 //! [`Journal::durable_at`] waits for. Later its segment is dead, and [`Journal::checkpoint`] lets
 //! it go.
 
+mod ahead;
 mod backup;
 #[cfg(feature = "cbor")]
 pub mod cbor;

@@ -9,9 +9,6 @@ use crate::record::{Kind, Record};
 use crate::scan::damage_at;
 use crate::{Position, SegmentId};
 
-/// Read at once, in the hope that it is the whole record.
-const FIRST: usize = 4096;
-
 /// The record at the beginning of `bytes`, sharing their memory.
 pub(crate) fn from_memory(codec: Codec, at: u64, bytes: &Bytes) -> Result<Record, ReadError> {
     match codec.decode(at, bytes) {
@@ -32,20 +29,22 @@ pub(crate) fn frame(codec: Codec, at: u64, bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// The record at `at` in segment `id`, which was written.
+/// The record at `at` in segment `id`, which was written, and the bytes that were read with it:
+/// the record's own first, and so `many` at least if the segment has them.
 pub(crate) fn from_driver(
     driver: &dyn Driver,
     codec: Codec,
     id: SegmentId,
     at: u64,
     size: u64,
-) -> Result<Record, ReadError> {
+    many: usize,
+) -> Result<(Record, Bytes), ReadError> {
     let offset = at - id.base().as_u64();
     let left = in_memory(size - offset);
     if offset < HEADER as u64 || !at.is_multiple_of(8) {
         return Err(ReadError::Absent(Position::from_u64(at)));
     }
-    let mut bytes = vec![0; FIRST.min(left)];
+    let mut bytes = vec![0; many.min(left)];
     fill(driver, id, offset, &mut bytes, 0)?;
     // A length is believed only as far as the segment goes.
     let length = bytes.get(..FRAME).and_then(|header| codec.length(at, header));
@@ -66,9 +65,9 @@ pub(crate) fn from_driver(
         }
         Found::Frame(frame) => {
             let (kind, version) = (frame.record.kind, frame.record.version);
-            let length = frame.record.payload.len();
-            bytes.truncate(FRAME + length);
-            Ok(Record { kind, version, payload: Bytes::from(bytes).slice(FRAME..) })
+            let payload = FRAME..FRAME + frame.record.payload.len();
+            let bytes = Bytes::from(bytes);
+            Ok((Record { kind, version, payload: bytes.slice(payload) }, bytes))
         }
         Found::Blank | Found::Bad => {
             let until = at + whole.unwrap_or(8) as u64;

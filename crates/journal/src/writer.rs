@@ -15,10 +15,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill_base::{ByteSize, Clock};
 
+use crate::ahead::Ahead;
 use crate::checkpoint::Checkpoints;
 use crate::driver::Driver;
 use crate::error::{PoisonCause, Poisoned, ReadError};
-use crate::frame::Codec;
+use crate::frame::{Codec, framed};
 use crate::group::{Appended, Group};
 use crate::hand::Hand;
 use crate::pace::Pace;
@@ -58,6 +59,8 @@ pub(crate) struct Writer {
     /// Taken last. Gets a batch before `shared` is let go, so that a reader finds each record in
     /// the tail, or here, or at the driver.
     recent: Mutex<Recent>,
+    /// Taken with no other lock held.
+    ahead: Mutex<Ahead>,
     observers: Mutex<Vec<Observer>>,
     counters: Counters,
     under_way: UnderWay,
@@ -108,6 +111,7 @@ impl Writer {
             synced: AtomicU64::new(end),
             watermark: Arc::new(Watermark::new(end)),
             recent: Mutex::new(Recent::new(options.recent.as_usize())),
+            ahead: Mutex::default(),
             observers: Mutex::default(),
             counters: Counters::default(),
             under_way: UnderWay::default(),
@@ -253,15 +257,30 @@ impl Writer {
                 if !self.has_segment(id) {
                     return Err(ReadError::Absent(at));
                 }
-                let read = read::from_driver(&*self.driver, self.codec, id, from, size);
                 // A segment that was discarded meanwhile may have become another.
-                read.map_err(
-                    |error| {
-                        if self.has_segment(id) { error } else { ReadError::Absent(at) }
-                    },
-                )
+                self.cold(id, from).map_err(|error| {
+                    if self.has_segment(id) { error } else { ReadError::Absent(at) }
+                })
             }
         }
+    }
+
+    /// The record at `at` in segment `id`, from the disk.
+    fn cold(&self, id: SegmentId, at: u64) -> Result<Record, ReadError> {
+        let (bytes, many) = {
+            let ahead = lock(&self.ahead);
+            (ahead.bytes_at(at), ahead.much(at))
+        };
+        let end = |record: &Record| at + framed(record.payload.len()) as u64;
+        let found = bytes.and_then(|bytes| read::from_memory(self.codec, at, &bytes).ok());
+        if let Some(record) = found {
+            lock(&self.ahead).found(at, end(&record));
+            return Ok(record);
+        }
+        let size = self.segment_size.as_u64();
+        let (record, bytes) = read::from_driver(&*self.driver, self.codec, id, at, size, many)?;
+        lock(&self.ahead).read(at, bytes, end(&record));
+        Ok(record)
     }
 
     fn has_segment(&self, id: SegmentId) -> bool {
@@ -373,7 +392,7 @@ impl Writer {
         if done.is_err() {
             return;
         }
-        pace.synced(self.clock.monotonic().saturating_sub(began), self.shared().waiting);
+        pace.synced(began, self.clock.monotonic(), self.shared().waiting);
         self.advance();
         if stop {
             let cause = match checkpoints.sign_off(self) {

@@ -65,7 +65,7 @@ impl Engine {
         let queue = self.0.number(id)?;
         let letters = self.0.pack(messages.into_iter());
         let sent = self.0.post(&mut self.0.lock(), queue, letters)?;
-        self.0.journal.durable_at(sent.upto).await?;
+        self.0.journal.durable_for(sent.upto, sent.reply.len()).await?;
         Ok(sent.reply.into_vec())
     }
 
@@ -110,7 +110,7 @@ impl Engine {
         self.0.may_change()?;
         let queue = self.0.number(id)?;
         let deleted = self.0.strike(&mut self.0.lock(), queue, receipts)?;
-        self.0.journal.durable_at(deleted.upto).await?;
+        self.0.journal.durable_for(deleted.upto, receipts.len()).await?;
         Ok(deleted.reply)
     }
 
