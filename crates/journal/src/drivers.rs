@@ -3,6 +3,7 @@
 mod faulty;
 pub(crate) mod file;
 mod memory;
+mod spare;
 
 pub use faulty::{Fault, Faults, FaultyDriver, Operation};
 pub use file::FileDriver;

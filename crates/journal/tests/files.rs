@@ -5,12 +5,13 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::{Folded, options, push, try_open};
-use tidemill_base::ByteSize;
+use tidemill_base::{ByteSize, Clock};
 use tidemill_journal::{
     Driver, DriverError, FileDriver, Journal, OpenError, Options, Position, ReadError, Section,
     SegmentId, check, salvage,
@@ -140,6 +141,53 @@ fn dead_segments_are_used_again_and_disk_use_stays_small() {
     let (_journal, folded) = open(dir.path());
     assert_eq!(folded.sections[0].2, [49]);
     assert_eq!(folded.records, last);
+}
+
+#[test]
+fn the_next_segment_is_made_ready_while_one_fills() {
+    let dir = tempfile::tempdir().unwrap();
+    let spare = dir.path().join("spare");
+    let (journal, _) = open(dir.path());
+    let mut appended = push(&journal, &[[7; 700]]);
+    journal.wait_durable(journal.end()).unwrap();
+    let ready = spare.join("ready.seg");
+    let clock = Clock::system();
+    let deadline = clock.monotonic() + Duration::from_secs(30);
+    while !ready.exists() {
+        assert!(clock.monotonic() < deadline, "none is made");
+        std::thread::yield_now();
+    }
+    let made = fs::metadata(&ready).unwrap();
+    assert_eq!((made.len(), made.permissions().mode() & 0o777), (4096, 0o600));
+    for n in 0..6_u8 {
+        appended.extend(push(&journal, &[vec![n; 700]]));
+        journal.wait_durable(journal.end()).unwrap();
+    }
+    assert_eq!(fs::metadata(segment(dir.path(), 4096)).unwrap().ino(), made.ino());
+    for (at, body) in &appended {
+        assert_eq!(journal.read(*at).unwrap().payload, *body);
+    }
+    journal.close().unwrap();
+    // What was not whole when somebody died is not used.
+    fs::write(spare.join("ready.seg.tmp"), "half").unwrap();
+    assert_eq!(open(dir.path()).1.records, appended);
+    assert!(!spare.join("ready.seg.tmp").exists());
+}
+
+#[test]
+fn what_is_read_in_order_is_what_was_written_wherever_one_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let appended = twenty(dir.path());
+    // Nothing of it is in memory.
+    let (journal, _) = open(dir.path());
+    for first in [0, 5, 11] {
+        for (at, body) in &appended[first..] {
+            assert_eq!(journal.read(*at).unwrap().payload, *body);
+        }
+        // Where no record begins there is none, whatever was read with the others.
+        let within = Position::from_u64(appended[first].0.as_u64() + 8);
+        assert!(journal.read(within).is_err());
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! A store in a directory: segments as files, written ahead with zeros and used again.
 //!
-//! Making a file longer costs a sync twice as much as writing over blocks that exist, so a segment
-//! is filled with zeros in steps ahead of what is appended, and a discarded one becomes the next
-//! by renaming. The layout of the directory is in `docs/formats.md`.
+//! Making a file longer costs a sync twice as much as writing over blocks that exist. So a
+//! discarded segment becomes the next by renaming; where there is none, the next one is made ready
+//! while the last one fills; and where there was no time for that, it is filled with zeros in steps
+//! ahead of what is appended. The layout of the directory is in `docs/formats.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +17,19 @@ use tidemill_base::ByteSize;
 use crate::SegmentId;
 use crate::backup::links;
 use crate::driver::{Driver, DriverError, Epoch, Held};
+use crate::drivers::spare::Preparing;
 
 /// How many discarded segments wait to be used again.
 const SPARES: usize = 2;
 /// How far a segment is filled with zeros ahead of what is appended, in bytes.
 const STEP: u64 = 1 << 20;
+/// A segment is made ready once this part of the one before is appended to.
+const EARLY: u64 = 8;
+/// What the one that is made ready is called.
+const READY: &str = "ready.seg";
+/// What the system reads before it changes a part of it, unless it has it in memory.
+const PAGE: u64 = ZEROS.len() as u64;
+static ZEROS: [u8; 4096] = [0; 4096];
 /// What `stat` calls a block, everywhere, in bytes.
 const BLOCK: u64 = 512;
 /// How many files are kept open for reading.
@@ -37,6 +46,7 @@ pub struct FileDriver {
     /// The locked file, while this is the writer.
     lock: Mutex<Option<File>>,
     state: Mutex<State>,
+    preparing: Mutex<Option<Preparing>>,
     /// One sync at a time: a second one that found nothing left to do would return before the
     /// first has done it.
     syncing: Mutex<()>,
@@ -45,8 +55,8 @@ pub struct FileDriver {
 #[derive(Debug, Default)]
 struct State {
     open: BTreeMap<SegmentId, Arc<File>>,
-    /// The segment appended to last, and up to where its blocks exist.
-    filled: Option<(SegmentId, u64)>,
+    /// The segment appended to last.
+    filled: Option<Filled>,
     /// What the next sync must sync.
     dirty: BTreeSet<SegmentId>,
     names_changed: bool,
@@ -54,13 +64,27 @@ struct State {
     sync_failed: bool,
 }
 
+/// What is known of the segment that is appended to.
+#[derive(Clone, Copy, Debug)]
+struct Filled {
+    id: SegmentId,
+    size: u64,
+    /// Up to where its blocks exist.
+    upto: u64,
+}
+
 type Outcome<T> = Result<T, DriverError>;
 
 impl FileDriver {
     /// The store in `dir`, which is made when it is claimed. Files are for their owner only.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        let (lock, state, syncing) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { dir: dir.into(), lock, state, syncing }
+        Self {
+            dir: dir.into(),
+            lock: Mutex::default(),
+            state: Mutex::default(),
+            preparing: Mutex::default(),
+            syncing: Mutex::default(),
+        }
     }
 
     /// Where the store is.
@@ -129,8 +153,11 @@ impl FileDriver {
             let path = blobs.join(name);
             fs::remove_file(&path).map_err(during("delete", &path))?;
         }
-        for name in names(&self.dir.join("spare"))?.iter().skip(SPARES) {
-            let path = self.dir.join("spare").join(name);
+        let spares = self.dir.join("spare");
+        let (unfinished, whole): (Vec<String>, Vec<String>) =
+            names(&spares)?.into_iter().partition(|name| name.ends_with(UNFINISHED));
+        for name in unfinished.iter().chain(whole.iter().skip(SPARES)) {
+            let path = spares.join(name);
             fs::remove_file(&path).map_err(during("delete", &path))?;
         }
         Ok(())
@@ -194,23 +221,42 @@ impl FileDriver {
         Ok(file)
     }
 
-    /// Fills a segment with zeros up to the next step after `end`, if it is not yet.
-    fn fill_ahead(&self, id: SegmentId, file: &File, end: u64) -> io::Result<()> {
-        let known = self.state().filled.filter(|(filled, _)| *filled == id);
+    /// What is known of a segment that is about to be appended to at `offset`.
+    fn filled(&self, id: SegmentId, file: &File, offset: u64) -> io::Result<Filled> {
+        if let Some(known) = self.state().filled.filter(|filled| filled.id == id) {
+            return Ok(known);
+        }
         // After a restart nobody knows; nothing after the end is worth anything.
-        let mut filled = known.map_or(0, |(_, filled)| filled);
-        if filled < end {
-            let target = end.next_multiple_of(STEP).min(file.metadata()?.len()).max(end);
+        Ok(Filled { id, size: file.metadata()?.len(), upto: offset })
+    }
+
+    /// Fills a segment with zeros up to the next step after `end`, if it is not yet.
+    fn fill_ahead(&self, file: &File, filled: Filled, end: u64) -> io::Result<()> {
+        let Filled { id, size, mut upto } = filled;
+        if upto < end {
+            let target = end.next_multiple_of(STEP).min(size).max(end);
             let zeros = vec![0; usize::try_from(target - end).expect("at most a step")];
-            filled = match file.write_all_at(&zeros, end) {
+            upto = match file.write_all_at(&zeros, end) {
                 Ok(()) => target,
                 // There may be room for what is appended, if not for more.
                 Err(error) if is_full(&error) => end,
                 Err(error) => return Err(error),
             };
         }
-        self.state().filled = Some((id, filled));
+        self.state().filled = Some(Filled { id, size, upto });
         Ok(())
+    }
+
+    /// Begins to make the next segment ready, if it is time for that and there is none.
+    fn prepare(&self, filled: Filled, offset: u64, end: u64) {
+        let early = filled.size / EARLY;
+        let spares = self.dir.join("spare");
+        if !(offset..end).contains(&early) || !names(&spares).is_ok_and(|names| names.is_empty()) {
+            return;
+        }
+        let begun = Preparing::begin(spares.join(READY), unfinished(&spares, READY), filled.size);
+        // Should it not begin, the segment is filled as it is appended to.
+        *self.preparing.lock().unwrap_or_else(PoisonError::into_inner) = begun.ok();
     }
 }
 
@@ -231,6 +277,8 @@ impl Driver for FileDriver {
     }
 
     fn release(&self) {
+        // Nothing is written once somebody else may.
+        self.preparing.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Closing the file unlocks it.
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -245,7 +293,7 @@ impl Driver for FileDriver {
         let (spares, path) = (self.dir.join("spare"), self.segment_path(id));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).mode(0o600);
-        let spare = names(&spares)?.into_iter().next();
+        let spare = names(&spares)?.into_iter().find(|name| !name.ends_with(UNFINISHED));
         options.truncate(spare.is_none());
         if let Some(spare) = spare {
             fs::rename(spares.join(spare), &path).map_err(during("make", &path))?;
@@ -254,9 +302,9 @@ impl Driver for FileDriver {
         let metadata = file.metadata().map_err(during("look at", &path))?;
         file.set_len(size.as_u64()).map_err(during("make", &path))?;
         // A segment is filled from its beginning, so what it has of blocks are its first ones.
-        let filled = (metadata.blocks() * BLOCK).min(metadata.len()).min(size.as_u64());
+        let upto = (metadata.blocks() * BLOCK).min(metadata.len()).min(size.as_u64());
         let mut state = self.state();
-        state.filled = Some((id, filled));
+        state.filled = Some(Filled { id, size: size.as_u64(), upto });
         state.open.insert(id, Arc::new(file));
         state.names_changed = true;
         Ok(())
@@ -267,8 +315,16 @@ impl Driver for FileDriver {
         let file = self.file(id)?;
         self.state().dirty.insert(id);
         let end = offset + bytes.len() as u64;
-        let written = file.write_all_at(bytes, offset);
-        let written = written.and_then(|()| self.fill_ahead(id, &file, end));
+        let written = self.filled(id, &file, offset).and_then(|filled| {
+            // Whole pages, where there are blocks for them: the system would read the last one
+            // before it changes a part of it. Nothing after the end is worth anything.
+            let padded = end.next_multiple_of(PAGE);
+            let padding = if padded <= filled.upto { padded - end } else { 0 };
+            write_padded(&file, bytes, padding, offset)?;
+            self.fill_ahead(&file, filled, end)?;
+            self.prepare(filled, offset, end);
+            Ok(())
+        });
         // The path is put together only for an error: this is done for every batch.
         written.map_err(|error| during("write to", &self.segment_path(id))(error))
     }
@@ -288,7 +344,8 @@ impl Driver for FileDriver {
         loop {
             match self.file(id)?.read_at(bytes, offset) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => return read.map_err(during("read", &self.segment_path(id))),
+                // The path is put together only for an error: this is done for every cold message.
+                read => return read.map_err(|error| during("read", &self.segment_path(id))(error)),
             }
         }
     }
@@ -392,6 +449,22 @@ impl Driver for FileDriver {
         let found = found.map_err(|error| during("look at", &self.dir)(error.into()))?;
         Ok(Some(ByteSize::bytes(found.f_bavail.saturating_mul(found.f_frsize))))
     }
+}
+
+/// Writes `bytes`, and so many zeros behind them, of which it does not matter how many there are.
+fn write_padded(file: &File, bytes: &[u8], zeros: u64, offset: u64) -> io::Result<()> {
+    let zeros = &ZEROS[..usize::try_from(zeros).expect("less than a page")];
+    let mut written = 0;
+    while written < bytes.len() {
+        let rest = [IoSlice::new(&bytes[written..]), IoSlice::new(zeros)];
+        match rustix::io::pwritev(file, &rest, offset + written as u64) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Says what was being done to which file.
