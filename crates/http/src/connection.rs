@@ -23,7 +23,7 @@ use crate::patient::Patient;
 use crate::{Door, Handler, Limits, Request, Untaken};
 
 /// What a connection reads into. Most requests fit; larger ones have more while they are here.
-const ROOM: usize = 8 << 10;
+const ROOM: usize = 16 << 10;
 /// At least so much room for a read.
 const SMALLEST_READ: usize = 2 << 10;
 /// Above this an answer's body is not copied behind its head.

@@ -130,7 +130,7 @@ impl Client {
 /// How many bytes are on their way at most.
 const PIPE: usize = 32 << 10;
 /// How many bytes a connection may take in before their turn comes.
-const AHEAD: usize = 9 << 10;
+const AHEAD: usize = 17 << 10;
 const CLOSE: &str = "connection: close\r\n";
 
 #[tokio::test(start_paused = true)]

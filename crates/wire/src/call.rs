@@ -2,6 +2,7 @@
 //! that all protocols share. [`read`] and [`write`] choose the format.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::Read as _;
 
 use bytes::Bytes;
@@ -169,9 +170,11 @@ pub fn write(call: &Call, output: Option<&dyn Encode>, request_id: &str) -> Repl
     match call.protocol {
         Protocol::AwsJson10 | Protocol::AwsJson11 => {
             if let Some((output, place)) = output {
-                let mut encoder = JsonEncoder::new(Vec::with_capacity(256), omits_empty);
-                output.encode(&mut encoder, place);
-                reply.body = encoder.into_bytes().into();
+                reply.body = in_room(|room| {
+                    let mut encoder = JsonEncoder::new(room, omits_empty);
+                    output.encode(&mut encoder, place);
+                    encoder.into_bytes()
+                });
             }
         }
         Protocol::RpcV2Cbor => {
@@ -195,6 +198,25 @@ pub fn write(call: &Call, output: Option<&dyn Encode>, request_id: &str) -> Repl
         Protocol::Ec2Query => reply.body = ec2(call, output, request_id),
     }
     reply
+}
+
+/// Of what is longer, memory is not kept for the next answer.
+const ROOM: usize = 64 << 10;
+
+/// Writes in room that is kept from one answer to the next, so that it does not have to grow each
+/// time, and takes no more memory than there is to keep.
+fn in_room(write: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Bytes {
+    thread_local! {
+        static KEPT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    let mut written = write(KEPT.take());
+    if written.capacity() > ROOM {
+        return written.into();
+    }
+    let answer = Bytes::copy_from_slice(&written);
+    written.clear();
+    KEPT.set(written);
+    answer
 }
 
 type Output<'a> = Option<(&'a dyn Encode, &'static crate::schema::Member)>;

@@ -8,8 +8,6 @@ use tidemill_api::sqs::MessageAttributeValue;
 use tidemill_queue::{Content, Digest, Discipline, NewMessage, Settings};
 use tidemill_wire::{Fault, Map};
 
-use crate::context::Context;
-
 use super::{digest, fault, message_attributes};
 
 /// The largest message, and the largest batch of them, in bytes.
@@ -46,7 +44,7 @@ pub(super) struct Checked {
 impl Given {
     /// Checks everything but the size, for which a batch as a whole has a limit of its own. The
     /// body is digested later, side by side with others.
-    pub(super) fn check(self, cx: &Context<'_>, settings: &Settings) -> Result<Checked, Fault> {
+    pub(super) fn check(self, sender: &str, settings: &Settings) -> Result<Checked, Fault> {
         if self.body.is_empty() {
             return Err(self.place.missing_body());
         }
@@ -71,7 +69,7 @@ impl Given {
             attributes_md5: digest::of_attributes(&attributes),
             body: self.body,
             attributes,
-            sender: cx.principal.user_id(),
+            sender: sender.to_owned(),
             trace_header: self.trace_header,
             group: self.group_id,
             deduplication,
@@ -195,11 +193,7 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tidemill_base::{AccountId, Region};
-    use tidemill_wire::Protocol;
-
     use super::*;
-    use crate::context::{BaseUrl, Principal};
 
     #[test]
     fn text_has_the_characters_of_xml() {
@@ -232,14 +226,7 @@ mod tests {
     }
 
     fn checked(given: Given, settings: &Settings) -> Result<NewMessage, Fault> {
-        let cx = Context {
-            principal: Principal::Anyone(AccountId::DEFAULT),
-            region: Region::default(),
-            base_url: BaseUrl { scheme: "http", host: "localhost" },
-            protocol: Protocol::AwsJson10,
-            trace_header: None,
-        };
-        given.check(&cx, settings).map(|checked| checked.message)
+        given.check("000000000000", settings).map(|checked| checked.message)
     }
 
     fn fifo(content_deduplication: bool) -> Settings {

@@ -67,7 +67,7 @@ pub(super) async fn one(
         deduplication_id: request.message_deduplication_id,
         group_id: request.message_group_id,
     };
-    let checked = given.check(cx, &settings)?;
+    let checked = given.check(&cx.principal.user_id(), &settings)?;
     if let Some(limit) = checked.over(&settings) {
         return Err(fault::too_long(limit));
     }
@@ -93,13 +93,14 @@ pub(super) async fn batch(
     let entries = batch::entries(cx, request.entries)?;
     batch::check("SendMessageBatchRequestEntry", entries.iter().map(|it| it.id.as_str()))?;
     let settings = sqs.settings(id)?;
+    let sender = cx.principal.user_id();
     let mut total = 0;
     let mut refused = Vec::new();
     let mut accepted = Vec::new();
     let mut messages = Vec::new();
     for (number, entry) in (1..).zip(entries) {
         let name = entry.id.clone();
-        match check_entry(cx, &settings, number, entry, &mut total) {
+        match check_entry(cx, &sender, &settings, number, entry, &mut total) {
             Ok((entry, message)) => {
                 accepted.push(entry);
                 messages.push(message);
@@ -184,6 +185,7 @@ impl Entry {
 /// Checks one entry; adds its size to `total` even if it is too large for its queue.
 fn check_entry(
     cx: &Context<'_>,
+    sender: &str,
     settings: &Settings,
     number: usize,
     entry: SendMessageBatchRequestEntry,
@@ -199,7 +201,7 @@ fn check_entry(
         deduplication_id: entry.message_deduplication_id,
         group_id: entry.message_group_id,
     };
-    let checked = given.check(cx, settings)?;
+    let checked = given.check(sender, settings)?;
     *total += checked.size;
     match (checked.over(settings), settings.discipline) {
         (None, _) => {

@@ -140,8 +140,7 @@ impl<'a> Lexer<'a> {
         self.expect(b'"')?;
         let rest = &self.bytes()[self.at..];
         let length = memchr2(b'"', b'\\', rest).ok_or_else(|| self.wrong("the end of a string"))?;
-        // No way out of the loop half-way, which lets the compiler make it wide.
-        if rest[..length].iter().fold(false, |found, byte| found | (*byte < 0x20)) {
+        if has_control(&rest[..length]) {
             return Err(control());
         }
         let run = &self.text[self.at..self.at + length];
@@ -247,6 +246,26 @@ impl<'a> Lexer<'a> {
             _ => self.number().map(drop),
         }
     }
+}
+
+/// To choose among the vectors of a processor is worth it for texts that are longer than most.
+const LONG: usize = 256;
+
+fn has_control(bytes: &[u8]) -> bool {
+    if bytes.len() < LONG {
+        return any_control(bytes);
+    }
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || any_control(bytes),
+    )
+}
+
+#[expect(clippy::inline_always, reason = "only what is inlined is compiled for the vectors")]
+#[inline(always)]
+fn any_control(bytes: &[u8]) -> bool {
+    // No way out of the loop half-way, which lets the compiler make it wide.
+    bytes.iter().fold(false, |found, byte| found | (*byte < 0x20))
 }
 
 fn control() -> Unreadable {

@@ -60,10 +60,13 @@ impl JsonEncoder {
         self.follows = true;
     }
 
+    /// Writes a member's name, which has nothing to escape: the generator takes no other.
     fn name(&mut self, name: &str) {
         self.comma();
-        push_string(&mut self.out, name);
-        self.out.push(b':');
+        self.out.reserve(name.len() + 3);
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 
     fn open(&mut self, member: &'static Member, bracket: u8) {
