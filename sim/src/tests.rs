@@ -25,6 +25,12 @@ fn nothing_is_found_where_nothing_is_wrong() {
     }
 }
 
+/// The clock goes back, and then one holder repeats another's receive.
+#[test]
+fn nothing_is_found_where_a_receive_is_repeated_after_the_clock_went_back() {
+    assert_eq!(play(1174, None, false).violations, Vec::<String>::new());
+}
+
 #[test]
 fn a_disk_that_says_it_synced_and_did_not_is_found_out() {
     assert!(caught(Break::SyncLies, 12) > 3);

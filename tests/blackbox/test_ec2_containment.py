@@ -77,8 +77,8 @@ def test_a_program_that_eats_memory_is_killed(mill, bystander):
     # More than it may hold, and less than one process may write to.
     parts = kind["MemoryInfo"]["SizeInMiB"] * 3 // 2 // 16
     eater = (
-        f"import time\nheld = [bytearray(b'x' * (16 << 20)) for _ in range({parts})]\n"
-        "print('held it', flush=True)\ntime.sleep(1000)\n"
+        f"import signal\nheld = [bytearray(b'x' * (16 << 20)) for _ in range({parts})]\n"
+        "print('held it', flush=True)\nsignal.pause()\n"
     )
     script = f"#!{sys.executable}\n{eater}" if os.geteuid() else None
     # What tests run with may be out of reach of nobody; the system's own is not.

@@ -137,8 +137,8 @@ impl Writer<'_> {
         let json = facts.get("json").unwrap_or(name);
         let xml = facts.get("xml").unwrap_or(json);
         let ec2 = facts.get("ec2").map_or_else(|| capitalised(json), str::to_owned);
-        let is_plain =
-            |wire: &str| wire.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        let is_plain = |wire: &str| wire.bytes().all(plain);
         assert!(is_plain(json) && is_plain(xml), "{name}'s name would have to be escaped in JSON");
         if [json, xml, &ec2].iter().any(|wire| wire != name) {
             write!(line, ".named({json:?}, {xml:?}, {ec2:?})").expect(crate::SURE);

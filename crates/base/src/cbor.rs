@@ -1,4 +1,5 @@
-//! Names, ids and times as CBOR, for records and snapshots.
+//! Names, ids and times as CBOR, for records and snapshots; and how those of other crates are
+//! written alike.
 
 use minicbor::decode::Error as Wrong;
 use minicbor::encode::{Error, Write};
@@ -44,29 +45,94 @@ impl<'b, C> Decode<'b, C> for Uuid {
     }
 }
 
-macro_rules! names {
-    ($($name:ident)*) => {
-        $(
-            impl<C> Encode<C> for $name {
-                fn encode<W: Write>(
-                    &self,
-                    e: &mut Encoder<W>,
-                    _: &mut C,
-                ) -> Result<(), Error<W::Error>> {
-                    e.str(self.as_str())?.ok()
-                }
+/// Has types stored as the text that they are read from.
+#[macro_export]
+macro_rules! cbor_texts {
+    ($($name:ident)*) => {$(
+        impl<C> ::minicbor::Encode<C> for $name {
+            fn encode<W: ::minicbor::encode::Write>(
+                &self,
+                e: &mut ::minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
+                e.str(self.as_str())?.ok()
             }
+        }
 
-            impl<'b, C> Decode<'b, C> for $name {
-                fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-                    d.str()?.parse().map_err(|_| Wrong::message("a name in it cannot be one"))
-                }
+        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
+            fn decode(
+                d: &mut ::minicbor::Decoder<'b>,
+                _: &mut C,
+            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
+                let read = d.str()?.parse();
+                read.map_err(|_| ::minicbor::decode::Error::message("a name in it cannot be one"))
             }
-        )*
+        }
+    )*};
+}
+
+/// Has types stored as the number of 64 bits that they are.
+#[macro_export]
+macro_rules! cbor_numbers {
+    ($($name:ident)*) => {$(
+        impl<C> ::minicbor::Encode<C> for $name {
+            fn encode<W: ::minicbor::encode::Write>(
+                &self,
+                e: &mut ::minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
+                e.u64(self.as_u64())?.ok()
+            }
+        }
+
+        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
+            fn decode(
+                d: &mut ::minicbor::Decoder<'b>,
+                _: &mut C,
+            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
+                d.u64().map(Self::from_u64)
+            }
+        }
+    )*};
+}
+
+/// Has a type stored as the list of its parts. One of more or fewer parts is not read: it would be
+/// something else's name.
+#[macro_export]
+macro_rules! cbor_list {
+    ($name:ident { $($part:ident),* }) => {
+        impl $name {
+            const PARTS: u64 = [$(stringify!($part)),*].len() as u64;
+        }
+
+        impl<C> ::minicbor::Encode<C> for $name {
+            fn encode<W: ::minicbor::encode::Write>(
+                &self,
+                e: &mut ::minicbor::Encoder<W>,
+                cx: &mut C,
+            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
+                e.array(Self::PARTS)?;
+                $(e.encode_with(&self.$part, cx)?;)*
+                Ok(())
+            }
+        }
+
+        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
+            fn decode(
+                d: &mut ::minicbor::Decoder<'b>,
+                cx: &mut C,
+            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
+                if d.array()? != Some(Self::PARTS) {
+                    let wrong = "a name in it has other parts";
+                    return Err(::minicbor::decode::Error::message(wrong));
+                }
+                Ok(Self { $($part: d.decode_with(cx)?),* })
+            }
+        }
     };
 }
 
-names! { QueueName Region }
+cbor_texts! { QueueName Region }
 
 #[cfg(test)]
 mod tests {
@@ -89,6 +155,23 @@ mod tests {
         has_bytes(&Uuid::from_bytes([7; 16]), &[&b"\x50"[..], &[7; 16]].concat());
         has_bytes(&"eu-west-1".parse::<Region>().unwrap(), b"\x69eu-west-1");
         has_bytes(&"orders.fifo".parse::<QueueName>().unwrap(), b"\x6borders.fifo");
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Key {
+        account: AccountId,
+        name: QueueName,
+    }
+
+    cbor_list! { Key { account, name } }
+
+    #[test]
+    fn a_list_has_its_parts_and_no_others() {
+        let (account, name) = (AccountId::from_u64(42).unwrap(), "a".parse().unwrap());
+        has_bytes(&Key { account, name }, b"\x82\x18\x2a\x61a");
+        for wrong in [&b"\x81\x18\x2a"[..], b"\x83\x18\x2a\x61a\x61b", b"\x9f\x18\x2a\x61a\xff"] {
+            assert!(minicbor::decode::<Key>(wrong).is_err(), "{wrong:x?}");
+        }
     }
 
     #[test]

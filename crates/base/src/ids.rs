@@ -69,14 +69,6 @@ fn text(ascii: &[u8]) -> &str {
     str::from_utf8(ascii).expect("digits and hyphens are UTF-8")
 }
 
-/// A random (version 4) UUID, drawn and written.
-fn random_uuid(chance: &Chance) -> [u8; 16] {
-    let mut bytes = chance.bytes::<16>();
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    bytes
-}
-
 /// A UUID's text.
 fn uuid(bytes: &[u8; 16]) -> [u8; 36] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -107,7 +99,10 @@ pub struct BadUuid;
 impl Uuid {
     /// A new one.
     pub fn random(chance: &Chance) -> Self {
-        Self(random_uuid(chance))
+        let mut bytes = chance.bytes::<16>();
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(bytes)
     }
 
     /// The bytes, for storing.
@@ -118,6 +113,11 @@ impl Uuid {
     /// The UUID stored as `bytes`.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// The id as text, as `to_string` would give it, without going through a formatter.
+    pub fn text(&self) -> String {
+        text(&uuid(&self.0)).to_owned()
     }
 }
 
@@ -147,55 +147,55 @@ impl FromStr for Uuid {
 
 /// A message's id, a UUID that never changes while the message lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId([u8; 16]);
+pub struct MessageId(Uuid);
 
 impl MessageId {
     /// A new id.
     pub fn random(chance: &Chance) -> Self {
-        Self(random_uuid(chance))
+        Self(Uuid::random(chance))
     }
 
     /// The id as text, as `to_string` would give it, without going through a formatter.
     pub fn text(&self) -> String {
-        text(&uuid(&self.0)).to_owned()
+        self.0.text()
     }
 
     /// The id's bytes, for storing.
     pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// The id stored as `bytes`.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        Self(Uuid::from_bytes(bytes))
     }
 }
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(text(&uuid(&self.0)))
+        self.0.fmt(f)
     }
 }
 
 /// A request's id, a UUID: it is in the answer and in the log, so that the two find each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId([u8; 16]);
+pub struct RequestId(Uuid);
 
 impl RequestId {
     /// A new id.
     pub fn random(chance: &Chance) -> Self {
-        Self(random_uuid(chance))
+        Self(Uuid::random(chance))
     }
 
     /// The id as text, as `to_string` would give it, without going through a formatter.
     pub fn text(&self) -> String {
-        text(&uuid(&self.0)).to_owned()
+        self.0.text()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(text(&uuid(&self.0)))
+        self.0.fmt(f)
     }
 }
 

@@ -1,32 +1,10 @@
 //! The bytes of records and snapshots: CBOR, each member of a structure under a number of its own.
 //! A new member gets the next number and may be missing; a number is never used again.
 
-use minicbor::decode::Error as Wrong;
-use minicbor::encode::{Error, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use tidemill_base::{cbor_list, cbor_numbers};
 
 use crate::id::{InstanceId, ReservationId, TemplateId};
+use crate::owner::Owner;
 
-macro_rules! numbers {
-    ($($name:ident)*) => {
-        $(
-            impl<C> Encode<C> for $name {
-                fn encode<W: Write>(
-                    &self,
-                    e: &mut Encoder<W>,
-                    _: &mut C,
-                ) -> Result<(), Error<W::Error>> {
-                    e.u64(self.as_u64())?.ok()
-                }
-            }
-
-            impl<'b, C> Decode<'b, C> for $name {
-                fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-                    d.u64().map(Self::from_u64)
-                }
-            }
-        )*
-    };
-}
-
-numbers! { InstanceId ReservationId TemplateId }
+cbor_numbers! { InstanceId ReservationId TemplateId }
+cbor_list! { Owner { account, region } }

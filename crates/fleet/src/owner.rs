@@ -1,17 +1,13 @@
 //! Whose something is, and where: an account and a region.
 
-use minicbor::{Decode, Encode};
 use tidemill_base::{AccountId, Region};
 
 /// An account in a region. What is in one is not seen from another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(array)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     /// The account.
-    #[n(0)]
     pub account: AccountId,
     /// The region.
-    #[n(1)]
     pub region: Region,
 }
 

@@ -1,20 +1,11 @@
 //! The bytes of records and snapshots: CBOR, each member of a structure under a number of its own.
 //! A new member gets the next number and may be missing; a number is never used again.
 
-use minicbor::decode::Error as Wrong;
-use minicbor::encode::{Error, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use tidemill_base::{cbor_list, cbor_texts};
 
-use crate::topic::TopicName;
+use crate::subscription::Queue;
+use crate::topic::{TopicKey, TopicName};
 
-impl<C> Encode<C> for TopicName {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), Error<W::Error>> {
-        e.str(self.as_str())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for TopicName {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-        d.str()?.parse().map_err(|_| Wrong::message("a name in it cannot be one"))
-    }
-}
+cbor_texts! { TopicName }
+cbor_list! { TopicKey { account, region, name } }
+cbor_list! { Queue { account, region, name } }

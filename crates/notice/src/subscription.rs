@@ -27,16 +27,12 @@ pub enum Target {
 }
 
 /// A queue, by whose it is, where, and its name.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// The account.
-    #[n(0)]
     pub account: AccountId,
     /// The region.
-    #[n(1)]
     pub region: Region,
     /// The name.
-    #[n(2)]
     pub name: QueueName,
 }

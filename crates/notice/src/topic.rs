@@ -50,17 +50,13 @@ impl fmt::Display for TopicName {
 }
 
 /// A topic, by whose it is, where, and its name. Topics are listed in the order of their keys.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(array)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicKey {
     /// The account.
-    #[n(0)]
     pub account: AccountId,
     /// The region.
-    #[n(1)]
     pub region: Region,
     /// The name.
-    #[n(2)]
     pub name: TopicName,
 }
 

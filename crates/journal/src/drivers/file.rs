@@ -23,7 +23,7 @@ use crate::drivers::spare::Preparing;
 const SPARES: usize = 2;
 /// How far a segment is filled with zeros ahead of what is appended, in bytes.
 const STEP: u64 = 1 << 20;
-/// A segment is made ready once this part of the one before is appended to.
+/// A segment is made ready once one part in so many of the one before is used.
 const EARLY: u64 = 8;
 /// What the one that is made ready is called.
 const READY: &str = "ready.seg";
@@ -46,6 +46,7 @@ pub struct FileDriver {
     /// The locked file, while this is the writer.
     lock: Mutex<Option<File>>,
     state: Mutex<State>,
+    /// The last segment that was, or is, made ready.
     preparing: Mutex<Option<Preparing>>,
     /// One sync at a time: a second one that found nothing left to do would return before the
     /// first has done it.
@@ -249,9 +250,11 @@ impl FileDriver {
 
     /// Begins to make the next segment ready, if it is time for that and there is none.
     fn prepare(&self, filled: Filled, offset: u64, end: u64) {
-        let early = filled.size / EARLY;
+        if !(offset..end).contains(&(filled.size / EARLY)) {
+            return;
+        }
         let spares = self.dir.join("spare");
-        if !(offset..end).contains(&early) || !names(&spares).is_ok_and(|names| names.is_empty()) {
+        if !names(&spares).is_ok_and(|names| names.is_empty()) {
             return;
         }
         let begun = Preparing::begin(spares.join(READY), unfinished(&spares, READY), filled.size);
@@ -453,7 +456,7 @@ impl Driver for FileDriver {
 
 /// Writes `bytes`, and so many zeros behind them, of which it does not matter how many there are.
 fn write_padded(file: &File, bytes: &[u8], zeros: u64, offset: u64) -> io::Result<()> {
-    let zeros = &ZEROS[..usize::try_from(zeros).expect("less than a page")];
+    let zeros = &ZEROS[..usize::try_from(zeros).expect("what a page lacks is less than a page")];
     let mut written = 0;
     while written < bytes.len() {
         let rest = [IoSlice::new(&bytes[written..]), IoSlice::new(zeros)];

@@ -154,7 +154,7 @@ impl Engine {
             self.0.attend(&mut shard, queue);
             committed
         };
-        self.0.journal.durable_at(committed.upto).await?;
+        self.0.journal.durable_for(committed.upto, changes.len()).await?;
         Ok(committed.reply)
     }
 }

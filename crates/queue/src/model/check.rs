@@ -29,10 +29,9 @@ pub(super) fn check(ponds: &Ponds, event: &Event, order: bool) -> Result<(), Str
         Record::Moved(header) => find(pond, header.sequence).map(|_| ()),
         Record::Received(one) if order => received(pond, one, now, durable),
         Record::Received(one) => one.sequences.iter().try_for_each(|s| find(pond, *s).map(|_| ())),
-        Record::Repeated { until, attempt, holder, .. } if order => {
-            let attempt = super::ponds::number(*attempt);
-            let again = pond.clone().repeat(attempt, *until, *holder, now);
-            expect(again.is_some(), || "there is nothing to repeat".into())
+        Record::Repeated { attempt, .. } if order => {
+            let again = pond.repeats(super::ponds::number(*attempt), now);
+            expect(again, || "there is nothing to repeat".into())
         }
         Record::Returned { sequences, .. } => sequences.iter().try_for_each(|sequence| {
             let message = find(pond, *sequence)?;
@@ -86,10 +85,10 @@ fn received(
     now: Timestamp,
     durable: Position,
 ) -> Result<(), String> {
-    let Received { until, attempt, holder, sequences, .. } = received;
+    let Received { attempt, sequences, .. } = received;
     if let Some(attempt) = attempt {
-        let again = pond.clone().repeat(number(*attempt), *until, *holder, now);
-        expect(again.is_none(), || "it repeats an earlier receive".into())?;
+        let again = pond.repeats(number(*attempt), now);
+        expect(!again, || "it repeats an earlier receive".into())?;
     }
     let mut heads = pond.heads(sequences.len(), now, durable);
     if !pond.is_fifo() {

@@ -260,9 +260,8 @@ impl Pond {
         durable: Position,
     ) -> Vec<Modelled> {
         let attempt = attempt.filter(|_| self.is_fifo());
-        let repeat = |attempt| self.repeat(attempt, until, holder, now);
-        if let Some(given) = attempt.and_then(repeat) {
-            return given;
+        if let Some(attempt) = attempt.filter(|attempt| self.repeats(*attempt, now)) {
+            return self.repeat(attempt, until, holder);
         }
         let chosen = self.heads(max, now, durable);
         self.give(chosen, until, (attempt, holder), now)
@@ -297,20 +296,26 @@ impl Pond {
         given
     }
 
-    /// Gives again what an earlier receive gave, if it can be repeated.
+    /// Whether an earlier receive can be repeated.
+    pub(crate) fn repeats(&self, attempt: u64, now: Timestamp) -> bool {
+        let is_there = |one: &Sequence| self.messages.iter().any(|it| it.sequence == *one);
+        let asked = self.asked.iter().find(|asked| asked.attempt == attempt);
+        asked.is_some_and(|asked| {
+            let is_out = asked.until > now && asked.given.iter().all(is_there);
+            !asked.is_void && asked.at + FIVE_MINUTES > now && is_out
+        })
+    }
+
+    /// Gives again what an earlier receive gave. Whether it can be is not asked: once it is
+    /// recorded it was.
     pub(crate) fn repeat(
         &mut self,
         attempt: u64,
         until: Timestamp,
         holder: Option<Holder>,
-        now: Timestamp,
-    ) -> Option<Vec<Modelled>> {
-        let there: Vec<_> = self.messages.iter().map(|message| message.sequence).collect();
-        let asked = self.asked.iter_mut().find(|asked| asked.attempt == attempt)?;
-        let is_out = asked.until > now && asked.given.iter().all(|one| there.contains(one));
-        if asked.is_void || asked.at + FIVE_MINUTES <= now || !is_out {
-            return None;
-        }
+    ) -> Vec<Modelled> {
+        let asked = self.asked.iter_mut().find(|asked| asked.attempt == attempt);
+        let Some(asked) = asked else { return Vec::new() };
         asked.until = until;
         let find = |one: &Sequence| {
             let message = self.messages.iter_mut().find(|message| message.sequence == *one)?;
@@ -318,7 +323,7 @@ impl Pond {
             message.holder = holder;
             Some(message.clone())
         };
-        Some(asked.given.iter().filter_map(find).collect())
+        asked.given.iter().filter_map(find).collect()
     }
 
     /// Who is next.

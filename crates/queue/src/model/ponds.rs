@@ -44,7 +44,6 @@ impl Ponds {
 
     /// Moves on, as the record says: whether it could be so was looked at before.
     pub(super) fn fold(&mut self, event: &Event) {
-        let now = event.now;
         if let Record::Created(created) = &event.record {
             let (number, key) = (created.queue, created.key.clone());
             let mut pond = Pond::new(number, key, created.settings.clone());
@@ -65,7 +64,7 @@ impl Ponds {
             _ => self.run.clear(),
         }
         if let Some(pond) = event.record.queue().and_then(|number| self.get_mut(number)) {
-            fold_into(pond, event.at, &event.record, now);
+            fold_into(pond, event.at, &event.record);
         }
     }
 
@@ -96,7 +95,7 @@ impl Ponds {
     }
 }
 
-fn fold_into(pond: &mut Pond, at: Position, record: &Record, now: Timestamp) {
+fn fold_into(pond: &mut Pond, at: Position, record: &Record) {
     match record {
         Record::Configured { at, settings, .. } => pond.configure(settings.as_ref().clone(), *at),
         Record::Tagged { tags, .. } => pond.keeps_expired = keeps_expired(tags),
@@ -117,7 +116,7 @@ fn fold_into(pond: &mut Pond, at: Position, record: &Record, now: Timestamp) {
             pond.give(received.sequences.clone(), received.until, by, received.at);
         }
         Record::Repeated { until, attempt, holder, .. } => {
-            drop(pond.repeat(number(*attempt), *until, *holder, now));
+            drop(pond.repeat(number(*attempt), *until, *holder));
         }
         Record::Returned { at, sequences, .. } => {
             for one in sequences {

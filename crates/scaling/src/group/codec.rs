@@ -4,21 +4,13 @@
 use minicbor::decode::Error as Wrong;
 use minicbor::encode::{Error, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
+use tidemill_base::{cbor_list, cbor_numbers};
 
-use super::ids::InstanceId;
+use super::ids::{GroupKey, InstanceId};
 use crate::Workers;
 
-impl<C> Encode<C> for InstanceId {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), Error<W::Error>> {
-        e.u64(self.as_u64())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for InstanceId {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-        d.u64().map(Self::from_u64)
-    }
-}
+cbor_numbers! { InstanceId }
+cbor_list! { GroupKey { account, region, name } }
 
 impl<C> Encode<C> for Workers {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), Error<W::Error>> {

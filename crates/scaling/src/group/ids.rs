@@ -1,20 +1,15 @@
 //! What groups, their instances and their activities are known by.
 
-use minicbor::{Decode, Encode};
 use tidemill_base::{AccountId, Region, Uuid};
 
 /// A group, by whose it is, where, and its name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(array)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
     /// The account.
-    #[n(0)]
     pub account: AccountId,
     /// The region.
-    #[n(1)]
     pub region: Region,
     /// The name.
-    #[n(2)]
     pub name: String,
 }
 
