@@ -74,7 +74,7 @@ def test_thousands_of_connections_take_little_and_are_all_served(fresh):
             connection.sendall(request)
         assert all(answer(connection)[0] == 200 for connection in crowd[::20])
         each = (resident(service) - before) / count
-        assert each < 40 << 10, f"{each} bytes a connection, of {count}"
+        assert each < 16 << 10, f"{each} bytes a connection, of {count}"
         assert metrics(service)["tidemill_connections"] == count + 1
     until(lambda: alone(service), "they are gone")
 

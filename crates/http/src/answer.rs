@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use tidemill_base::{Clock, Fields};
@@ -40,14 +40,14 @@ impl Answer {
     }
 
     /// Adds the head to `out`, and returns the body that follows it, if one does.
-    pub(crate) fn write(self, asked: Asked<'_>, clock: &Clock, out: &mut Vec<u8>) -> Bytes {
+    pub(crate) fn write(self, asked: Asked<'_>, clock: &Clock, out: &mut BytesMut) -> Bytes {
         let Self { status, headers, body } = self;
         out.extend_from_slice(match asked.version {
             Version::Http10 => b"HTTP/1.0 ",
             Version::Http11 => b"HTTP/1.1 ",
         });
         out.extend_from_slice(status.as_str().as_bytes());
-        out.push(b' ');
+        out.extend_from_slice(b" ");
         out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
         out.extend_from_slice(b"\r\n");
         for (name, value) in headers.iter() {
@@ -69,7 +69,7 @@ impl Answer {
     }
 }
 
-fn push(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+fn push(out: &mut BytesMut, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

@@ -20,12 +20,9 @@ use crate::chunks::{Chunks, Progress};
 use crate::head::{Framing, Head, Malformed, Version};
 use crate::idle::Idle;
 use crate::patient::Patient;
+use crate::room::{self, ROOM, make_room};
 use crate::{Door, Handler, Limits, Request, Untaken};
 
-/// What a connection reads into. Most requests fit; larger ones have more while they are here.
-const ROOM: usize = 16 << 10;
-/// At least so much room for a read.
-const SMALLEST_READ: usize = 2 << 10;
 /// Above this an answer's body is not copied behind its head.
 const LARGE: usize = 16 << 10;
 /// How long it is waited, when a connection ends, for more of what the client still sends.
@@ -61,7 +58,7 @@ where
     H: Handler,
 {
     let mut line = Line::new(stream, &door.limits, stop);
-    let mut buffer = BytesMut::with_capacity(ROOM);
+    let mut buffer = BytesMut::new();
     let mut taken = None;
     loop {
         let head = match Head::read(&buffer) {
@@ -98,9 +95,12 @@ where
             body: given,
         };
         let behind = buffer.len() - end;
-        let Some(answer) = line.unless_hung_up(door.handler.answer(request), behind).await? else {
-            return Ok(());
+        let answer = {
+            // Pinned where it is made: it is large, and would be moved where it is handed on.
+            let answer = pin!(door.handler.answer(request));
+            line.unless_hung_up(answer, behind).await?
         };
+        let Some(answer) = answer else { return Ok(()) };
         let keeps = head.keeps && is_taken && !line.idle.is_stopped();
         let asked = Asked { method: &head.method, version: head.version, keeps };
         line.answer(answer, asked, door).await?;
@@ -168,7 +168,6 @@ struct Line<S> {
     head_timeout: Duration,
     /// What came while a request was being answered.
     ahead: Vec<u8>,
-    out: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
@@ -179,17 +178,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             late: None,
             head_timeout: limits.head_timeout,
             ahead: Vec::new(),
-            out: Vec::new(),
         }
     }
 
     /// Reads some more of a head, of at most `limit`. It ends in a line's end, so it is not looked
     /// at again for less: who sends a byte at a time would have it read as often.
     async fn hear(&mut self, buffer: &mut BytesMut, limit: ByteSize) -> io::Result<Heard> {
-        make_room(buffer);
         if buffer.is_empty() {
             return self.rest(buffer).await;
         }
+        make_room(buffer);
         let Self { stream, late, head_timeout, .. } = self;
         let late = late.get_or_insert_with(|| Box::pin(sleep(*head_timeout)));
         let mut seen = buffer.len();
@@ -207,13 +205,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         .await
     }
 
-    /// Waits for the next request to begin.
+    /// Waits for the next request to begin. Meanwhile the connection has no room of its own.
     async fn rest(&mut self, buffer: &mut BytesMut) -> io::Result<Heard> {
         let Self { stream, idle, .. } = self;
         poll_fn(|cx| {
+            room::lend(buffer);
             if let Poll::Ready(read) = pin!(stream.read_buf(buffer)).poll(cx) {
                 return Poll::Ready(read.map(Heard::of));
             }
+            room::give_back(buffer);
             idle.poll(cx).map(|()| Ok(Heard::End))
         })
         .await
@@ -320,11 +320,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// bytes have come `behind` the request already.
     async fn unless_hung_up(
         &mut self,
-        answer: impl Future<Output = Answer>,
+        mut answer: Pin<&mut impl Future<Output = Answer>>,
         behind: usize,
     ) -> io::Result<Option<Answer>> {
         let Self { stream, ahead, .. } = self;
-        let mut answer = pin!(answer);
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Ok(Some(answer)));
@@ -353,18 +352,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         asked: Asked<'_>,
         door: &Door<H>,
     ) -> io::Result<()> {
-        self.out.clear();
-        let body = answer.write(asked, &door.clock, &mut self.out);
-        self.send(body).await
+        let mut out = BytesMut::new();
+        room::lend(&mut out);
+        let body = answer.write(asked, &door.clock, &mut out);
+        self.send(&mut out, body).await?;
+        room::give_back(&mut out);
+        Ok(())
     }
 
-    /// Sends what stands in `out`, and `body` after it.
-    async fn send(&mut self, mut body: Bytes) -> io::Result<()> {
+    /// Sends `head`, and `body` after it.
+    async fn send(&mut self, head: &mut BytesMut, mut body: Bytes) -> io::Result<()> {
         if body.len() <= LARGE {
-            self.out.put_slice(&body);
-            self.stream.write_all(&self.out).await?;
+            head.extend_from_slice(&body);
+            self.stream.write_all(head).await?;
         } else {
-            let mut whole = bytes::Buf::chain(self.out.as_slice(), &mut body);
+            let mut whole = bytes::Buf::chain(&**head, &mut body);
             self.stream.write_all_buf(&mut whole).await?;
         }
         self.stream.flush().await
@@ -393,16 +395,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             buffer.advance(end);
         }
         buffer.extend_from_slice(&std::mem::take(&mut self.ahead));
-        if self.out.capacity() > 2 * LARGE {
-            self.out = Vec::new();
-        }
-    }
-}
-
-/// Makes room for a read.
-fn make_room(buffer: &mut BytesMut) {
-    if buffer.capacity() - buffer.len() < SMALLEST_READ {
-        buffer.reserve(ROOM);
     }
 }
 

@@ -15,6 +15,7 @@ mod connection;
 mod head;
 mod idle;
 mod patient;
+mod room;
 
 use std::future::Future;
 use std::time::Duration;

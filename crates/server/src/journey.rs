@@ -98,11 +98,11 @@ async fn handle(
         }
         "cloudwatch" => {
             let request = cloudwatch::Request::decode(call, head, body)?;
-            Ok(app.cloudwatch.handle(cx, request).await?.encode(call, id))
+            // It is large, as those below are: not everybody's journey has to carry it.
+            Ok(Box::pin(app.cloudwatch.handle(cx, request)).await?.encode(call, id))
         }
         "ec2" => {
             let request = ec2::Request::decode(call, head, body)?;
-            // It is seldom called, and large: not everybody's journey has to carry it.
             Ok(Box::pin(app.ec2.handle(cx, request)).await?.encode(call, id))
         }
         "autoscaling" => {

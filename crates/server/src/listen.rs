@@ -46,10 +46,10 @@ pub(crate) async fn serve(
                     }
                     continue;
                 };
-                let connection =
-                    connection(Arc::clone(&door), stream.into_std(), tls.clone(), stopped.clone());
+                let stream = stream.into_std();
+                let (door, tls, stop) = (Arc::clone(&door), tls.clone(), stopped.clone());
                 workers.next().spawn(async move {
-                    connection.await;
+                    connection(&door, stream, tls, stop).await;
                     drop(place);
                 });
             }
@@ -71,7 +71,7 @@ pub(crate) async fn serve(
 }
 
 async fn connection(
-    door: Arc<Door<App>>,
+    door: &Door<App>,
     stream: io::Result<std::net::TcpStream>,
     tls: Option<TlsAcceptor>,
     stop: watch::Receiver<bool>,
@@ -82,11 +82,12 @@ async fn connection(
         // Answers are small and whole: waiting to fill a packet only adds latency.
         stream.set_nodelay(true)?;
         match tls {
-            None => tidemill_http::serve(stream, &door, stop).await,
+            None => tidemill_http::serve(stream, door, stop).await,
             Some(tls) => {
                 let handshake = timeout(door.limits.head_timeout, tls.accept(stream)).await;
                 let handshake = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-                tidemill_http::serve(handshake?, &door, stop).await
+                // What TLS keeps is large, and a stream is handed on more than once.
+                tidemill_http::serve(Box::new(handshake?), door, stop).await
             }
         }
     };
