@@ -3,6 +3,7 @@
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
+pub mod calm;
 pub mod client;
 pub mod disk;
 pub mod load;

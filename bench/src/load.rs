@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use crate::calm::Ticks;
 use crate::client::Client;
 use crate::server::Server;
 
@@ -22,6 +23,8 @@ pub struct Measured {
     pub syncing: Duration,
     /// Bytes written to the log in between.
     pub written: u64,
+    /// The part of the machine's time in between that its host gave to others.
+    pub stolen: f64,
     latencies: Vec<Duration>,
 }
 
@@ -50,6 +53,8 @@ impl Measured {
     pub fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.messages += other.messages;
+        let (one, two) = (self.wall.as_secs_f64(), other.wall.as_secs_f64());
+        self.stolen = (self.stolen * one + other.stolen * two) / (one + two);
         self.wall += other.wall;
         self.cpu += other.cpu;
         self.syncs += other.syncs;
@@ -82,6 +87,7 @@ where
     }
     let before = server.journal().await?;
     let cpu_before = server.cpu()?;
+    let machine = Ticks::now();
     let started = now();
     let running: Vec<_> = connections
         .into_iter()
@@ -93,6 +99,7 @@ where
         told.extend(client.await??);
     }
     let wall = started.elapsed();
+    let stolen = machine.stolen_until(Ticks::now());
     let cpu = server.cpu()?.saturating_sub(cpu_before);
     let after = server.journal().await?;
     let (syncs, written) = (after.syncs - before.syncs, after.written - before.written);
@@ -101,7 +108,7 @@ where
     latencies.sort_unstable();
     let messages = told.iter().map(|(_, messages)| messages).sum();
     let requests = told.len();
-    Ok(Measured { requests, messages, wall, cpu, syncs, syncing, written, latencies })
+    Ok(Measured { requests, messages, wall, cpu, syncs, syncing, written, stolen, latencies })
 }
 
 /// The machine's clock: a benchmark measures nothing else.

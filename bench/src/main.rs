@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use clap::Parser;
+use tidemill_bench::calm::{Calm, calmest};
 use tidemill_bench::client::Client;
 use tidemill_bench::load::{self, Measured, Told, now};
 use tidemill_bench::queue::Queue;
@@ -25,7 +26,7 @@ struct Options {
     /// Messages of each workload; a queue has at most 120,000 in flight
     #[arg(long, default_value_t = 100_000, value_parser = messages)]
     messages: u32,
-    /// Rounds: each workload shows the median of them
+    /// Rounds that count: each workload shows the median of them
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// How many times the bare handler's processor time a request with one message may take
@@ -34,6 +35,8 @@ struct Options {
     /// What part of that time a message may take in batches of ten
     #[arg(long, default_value_t = 0.25)]
     batched_at_most: f64,
+    #[command(flatten)]
+    calm: Calm,
     #[command(flatten)]
     written: Written,
     #[command(flatten)]
@@ -59,6 +62,11 @@ impl Pair {
     fn ratio(&self) -> f64 {
         self.tidemill.cpu_per_request() / self.bare.cpu_per_request()
     }
+
+    /// The part of the machine's time that others had, in the worse of both.
+    fn stolen(&self) -> f64 {
+        self.tidemill.stolen.max(self.bare.stolen)
+    }
 }
 
 #[tokio::main]
@@ -71,7 +79,7 @@ async fn main() -> anyhow::Result<()> {
     let mut report =
         Report::begin("cpu", &options.kept, &options.written.on, &options.written.sync, &load);
     report.line(&format!(
-        "{:<18}{:>9}{:>9}{:>8}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}",
+        "{:<14}{:>9}{:>9}{:>8}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}{:>10}",
         "workload",
         "req/s",
         "msg/s",
@@ -83,7 +91,8 @@ async fn main() -> anyhow::Result<()> {
         "p99 us",
         "p99.9",
         "req/sync",
-        "sync us"
+        "sync us",
+        "stolen %"
     ));
     let single = stages(&options, 1, &mut report).await?;
     let batched = stages(&options, BATCH, &mut report).await?;
@@ -105,7 +114,10 @@ async fn stages(options: &Options, batch: usize, report: &mut Report) -> anyhow:
     let server = Server::tidemill(data.path(), &options.written.sync).await?;
     let bare = Bare { server: Server::bare().await?, head: 0 }.look().await?;
     let mut stages: [Vec<Pair>; 3] = Default::default();
-    for round in 0..options.rounds {
+    let is_wanted =
+        |stage: &Vec<Pair>| options.calm.wants_more(stage.iter().map(Pair::stolen), options.rounds);
+    while stages.iter().any(is_wanted) {
+        let round = stages[0].len();
         let queue = Queue { name: format!("bench-{round}"), fifo: false, groups: 0 };
         queue.create(&mut Client::connect(&server.address).await?).await?;
         let work = Work::new(&queue.url(), options.written.size, batch);
@@ -116,13 +128,14 @@ async fn stages(options: &Options, batch: usize, report: &mut Report) -> anyhow:
         }
     }
     let mut medians = Vec::new();
-    for (name, mut pairs) in STAGES.into_iter().zip(stages) {
+    for (name, pairs) in STAGES.into_iter().zip(stages) {
+        let mut pairs = calmest(pairs, options.rounds, Pair::stolen);
         pairs.sort_unstable_by(|one, other| one.ratio().total_cmp(&other.ratio()));
         let pair = pairs.swap_remove(pairs.len() / 2);
         report.line(&row(&format!("{name} {batch}"), &pair));
         medians.push(pair);
     }
-    report.line(&format!("{:<18}{} KiB resident", "", server.resident_kib()?));
+    report.line(&format!("{:<14}{} KiB resident", "", server.resident_kib()?));
     Ok(medians)
 }
 
@@ -264,7 +277,8 @@ fn cpu_per_message(measured: &Measured) -> f64 {
 fn row(workload: &str, pair: &Pair) -> String {
     let Pair { tidemill: measured, bare } = pair;
     format!(
-        "{workload:<18}{:>9.0}{:>9.0}{:>8.1}{:>8.1}{:>7.2}{:>9.0}{:>9.0}{:>9.0}{:>9.0}{:>10}{:>9}",
+        "{workload:<14}{:>9.0}{:>9.0}{:>8.1}{:>8.1}{:>7.2}{:>9.0}{:>9.0}{:>9.0}{:>9.0}{:>10}{:>9}\
+         {:>10.1}",
         measured.requests_a_second(),
         measured.messages_a_second(),
         measured.cpu_per_request(),
@@ -276,6 +290,7 @@ fn row(workload: &str, pair: &Pair) -> String {
         measured.percentile(0.999),
         ratio_of(measured.requests as f64, measured.syncs),
         ratio_of(measured.syncing.as_secs_f64() * 1e6, measured.syncs),
+        pair.stolen() * 100.0,
     )
 }
 

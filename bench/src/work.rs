@@ -1,7 +1,9 @@
 //! What clients ask for, as bytes made beforehand: a client that shares the machine with what it
 //! measures must cost as little as it can.
 
+use anyhow::Context as _;
 use base64::Engine as _;
+use memchr::{memchr, memmem};
 use serde_json::{Value, json};
 
 use crate::client::request;
@@ -49,19 +51,23 @@ impl Work {
             let parameters = json!({ "QueueUrl": self.url, "ReceiptHandle": handles[0] });
             return request("/", "DeleteMessage", &parameters.to_string());
         }
-        let entry = |(id, handle)| json!({ "Id": format!("{id}"), "ReceiptHandle": handle });
-        let entries: Vec<Value> = handles.iter().enumerate().map(entry).collect();
-        let parameters = json!({ "QueueUrl": self.url, "Entries": entries });
-        request("/", "DeleteMessageBatch", &parameters.to_string())
+        // Neither a handle nor a URL has anything to escape.
+        let entry = |(id, handle)| format!("{{\"Id\":\"{id}\",{HANDLE}{handle}\"}}");
+        let entries: Vec<String> = handles.iter().enumerate().map(entry).collect();
+        let body = format!("{{\"QueueUrl\":\"{}\",\"Entries\":[{}]}}", self.url, entries.join(","));
+        request("/", "DeleteMessageBatch", &body)
     }
 }
 
 /// The receipt handles in what a receive answered. They are looked for, and not parsed: that
 /// would cost the client more than the answer costs the server.
 pub fn handles(answer: &[u8]) -> anyhow::Result<Vec<String>> {
-    let text = str::from_utf8(answer)?;
-    let after = text.split(HANDLE).skip(1);
-    Ok(after.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect())
+    let handle = |at| {
+        let rest = &answer[at + HANDLE.len()..];
+        let end = memchr(b'"', rest).context("a receipt handle without an end")?;
+        Ok(str::from_utf8(&rest[..end])?.to_owned())
+    };
+    memmem::find_iter(answer, HANDLE).map(handle).collect()
 }
 
 /// The same request, to another path.
@@ -95,6 +101,17 @@ mod tests {
         ]});
         assert_eq!(handles(answer.to_string().as_bytes()).unwrap(), ["one", "two"]);
         assert_eq!(handles(b"{}").unwrap(), [""; 0]);
+        assert!(handles(b"{\"ReceiptHandle\":\"on").is_err());
+    }
+
+    #[test]
+    fn what_was_received_is_deleted_in_one_request() {
+        let request = Work::new("http://q", 8, 10).delete(&["one".into(), "two".into()]);
+        let body = request.split(|byte| *byte == b'\n').next_back().unwrap();
+        let whole = json!({ "QueueUrl": "http://q", "Entries": [
+            { "Id": "0", "ReceiptHandle": "one" }, { "Id": "1", "ReceiptHandle": "two" },
+        ]});
+        assert_eq!(serde_json::from_slice::<Value>(body).unwrap(), whole);
     }
 
     #[test]

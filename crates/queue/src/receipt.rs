@@ -8,9 +8,10 @@ use std::hash::Hasher;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::BufMut;
 use siphasher::sip::SipHasher24;
 
-use crate::codec::{Put, Reader};
+use crate::codec::Reader;
 use crate::key::{QueueId, QueueNumber, Sequence, ShardId};
 use crate::refusal::Refusal;
 
@@ -19,6 +20,8 @@ use crate::refusal::Refusal;
 const VERSION: u8 = 1;
 /// Version, shard, queue, sequence, receive, seal.
 const SIZE: usize = 1 + 2 + 4 + 8 + 4 + 8;
+/// The same as text, in characters.
+const TEXT: usize = SIZE.div_ceil(3) * 4;
 
 /// What seals receipts. Whoever knows it can make them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,11 +53,20 @@ impl Receipt {
     /// Reads a receipt. Whether we made it shows only when it is used.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         // A longer text is no receipt; do not decode a megabyte to find out.
-        if text.len() != SIZE.div_ceil(3) * 4 {
+        if text.len() != TEXT {
             return Err(Refusal::BadReceipt);
         }
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::BadReceipt)?;
+        let mut bytes = [0; SIZE];
+        let decoded = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
+        decoded.map_err(|_| Refusal::BadReceipt)?;
         Self::decode(&bytes).ok_or(Refusal::BadReceipt)
+    }
+
+    /// The receipt as text, as `to_string` would give it, without going through a formatter.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(TEXT);
+        BASE64_URL_SAFE_NO_PAD.encode_string(self.encode(), &mut text);
+        text
     }
 
     /// Whether we made it, for a message of `queue`.
@@ -80,14 +92,15 @@ impl Receipt {
         Some(Self { queue: QueueId { shard, number }, sequence, receive, seal })
     }
 
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(SIZE);
-        bytes.put_u8(VERSION);
-        bytes.put_u16(self.queue.shard.0);
-        bytes.put_queue(self.queue.number);
-        bytes.put_u64(self.sequence.0);
-        bytes.put_u32(self.receive);
-        bytes.put_u64(self.seal);
+    fn encode(&self) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        let mut rest = &mut bytes[..];
+        rest.put_u8(VERSION);
+        rest.put_u16_le(self.queue.shard.0);
+        rest.put_u32_le(self.queue.number.0);
+        rest.put_u64_le(self.sequence.0);
+        rest.put_u32_le(self.receive);
+        rest.put_u64_le(self.seal);
         bytes
     }
 
@@ -100,7 +113,7 @@ impl Receipt {
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.encode()))
+        f.write_str(&self.text())
     }
 }
 

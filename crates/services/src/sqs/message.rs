@@ -44,7 +44,7 @@ pub(super) struct Checked {
 impl Given {
     /// Checks everything but the size, for which a batch as a whole has a limit of its own. The
     /// body is digested later, side by side with others.
-    pub(super) fn check(self, sender: &str, settings: &Settings) -> Result<Checked, Fault> {
+    pub(super) fn check(self, sender: String, settings: &Settings) -> Result<Checked, Fault> {
         if self.body.is_empty() {
             return Err(self.place.missing_body());
         }
@@ -69,7 +69,7 @@ impl Given {
             attributes_md5: digest::of_attributes(&attributes),
             body: self.body,
             attributes,
-            sender: sender.to_owned(),
+            sender,
             trace_header: self.trace_header,
             group: self.group_id,
             deduplication,
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn checked(given: Given, settings: &Settings) -> Result<NewMessage, Fault> {
-        given.check("000000000000", settings).map(|checked| checked.message)
+        given.check("000000000000".into(), settings).map(|checked| checked.message)
     }
 
     fn fifo(content_deduplication: bool) -> Settings {

@@ -102,7 +102,7 @@ fn told(delivery: Delivery, system: SystemWanted, wanted: &Wanted<'_>) -> Messag
     }
     Message {
         message_id: Some(delivery.id.text()),
-        receipt_handle: Some(delivery.receipt.to_string()),
+        receipt_handle: Some(delivery.receipt.text()),
         md5_of_body: Some(digest::hexadecimal(&content.body_md5)),
         body: Some(text(&content.body)),
         attributes: (!attributes.is_empty()).then_some(attributes),

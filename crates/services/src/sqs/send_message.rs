@@ -67,7 +67,7 @@ pub(super) async fn one(
         deduplication_id: request.message_deduplication_id,
         group_id: request.message_group_id,
     };
-    let checked = given.check(&cx.principal.user_id(), &settings)?;
+    let checked = given.check(cx.principal.user_id(), &settings)?;
     if let Some(limit) = checked.over(&settings) {
         return Err(fault::too_long(limit));
     }
@@ -201,7 +201,7 @@ fn check_entry(
         deduplication_id: entry.message_deduplication_id,
         group_id: entry.message_group_id,
     };
-    let checked = given.check(sender, settings)?;
+    let checked = given.check(sender.to_owned(), settings)?;
     *total += checked.size;
     match (checked.over(settings), settings.discipline) {
         (None, _) => {
