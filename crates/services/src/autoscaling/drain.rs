@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidemill_base::Timestamp;
 use tidemill_fleet::{Fleet, Phase};
 use tidemill_queue::{Engine, Holder};
-use tidemill_scaling::group::{Group, InstanceId, Lifecycle, Seen, Sight};
+use tidemill_scaling::group::{Group, InstanceId, Lifecycle, Member, Seen, Sight};
 
 use super::tuning::Tuning;
 use crate::context::instance_of;
@@ -55,18 +55,29 @@ pub(super) fn is_over(
     is_done: impl FnOnce(InstanceId) -> bool,
 ) -> bool {
     let Some(member) = group.member(id) else { return true };
-    // One that does not run finishes nothing; nobody waits where all is to end.
-    let runs = seen.get(&id) == Some(&Sight::Running);
-    if !runs || group.closing || member.served.is_none() {
+    let limit = Tuning::of(&group.tags).drain.unwrap_or(DRAIN);
+    // Nobody waits where all is to end.
+    group.closing || has_finished(member, seen.get(&id), now, limit, is_done)
+}
+
+/// The same of a member that is seen so, and has so long. Whether it was in service yet does not
+/// matter: its program began before anybody saw that, and may be at work.
+fn has_finished(
+    member: &Member,
+    sight: Option<&Sight>,
+    now: Timestamp,
+    limit: Duration,
+    is_done: impl FnOnce(InstanceId) -> bool,
+) -> bool {
+    if !matches!(sight, Some(Sight::Starting | Sight::Running)) {
         return true;
     }
-    let limit = Tuning::of(&group.tags).drain.unwrap_or(DRAIN);
     let waited = match member.state {
         // What was waited for a hook counts as well: it was given nothing meanwhile.
         Lifecycle::Terminating | Lifecycle::TerminatingProceed => now.since(member.since),
         _ => return false,
     };
-    waited >= limit || is_done(id)
+    waited >= limit || is_done(member.id)
 }
 
 /// Forgets those who are gone, also who was drained by hand.
@@ -91,5 +102,43 @@ pub(super) fn forget(queues: &Engine, fleet: &Fleet) {
 pub(super) fn end(queues: &Engine, id: InstanceId) {
     if let Some(holder) = holder(id) {
         queues.drain(holder, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_scaling::group::{Health, Origin};
+
+    use super::*;
+
+    #[test]
+    fn one_that_works_is_waited_for_even_before_it_was_seen_in_service() {
+        let at = Timestamp::from_millis(5000);
+        let member = Member {
+            id: InstanceId::from_u64(1),
+            state: Lifecycle::Terminating,
+            since: at,
+            activity: None,
+            joined: at,
+            served: None,
+            origin: Origin::Elsewhere,
+            kind: String::new(),
+            zone: String::new(),
+            image: String::new(),
+            protected: false,
+            health: Health::Healthy,
+            replaced: false,
+            waits: Vec::new(),
+        };
+        let limit = Duration::from_secs(10);
+        let has_finished = |sight: Sight, now, is_done| {
+            super::has_finished(&member, Some(&sight), now, limit, |_| is_done)
+        };
+        for works in [Sight::Starting, Sight::Running] {
+            assert!(!has_finished(works.clone(), at, false), "{works:?}");
+            assert!(has_finished(works.clone(), at, true), "{works:?}");
+            assert!(has_finished(works, at + limit, false));
+        }
+        assert!(has_finished(Sight::Stopped, at, false));
     }
 }
