@@ -1,5 +1,7 @@
 //! How calm the machine was: a virtual one does not always have the processors that it shows.
 
+use std::num::NonZeroUsize;
+
 /// Processor time since the start, of all processors together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ticks {
@@ -44,17 +46,21 @@ const PATIENCE: usize = 4;
 impl Calm {
     /// Whether another round is to be measured: how much was stolen in those before, and how many
     /// calm ones there are to be.
-    pub fn wants_more(self, stolen: impl ExactSizeIterator<Item = f64>, rounds: usize) -> bool {
-        let tried = stolen.len();
+    pub fn wants_more(
+        self,
+        stolen: impl ExactSizeIterator<Item = f64>,
+        rounds: NonZeroUsize,
+    ) -> bool {
+        let (rounds, tried) = (rounds.get(), stolen.len());
         let calm = stolen.filter(|stolen| *stolen <= self.stolen_at_most).count();
         calm < rounds && tried < PATIENCE * rounds
     }
 }
 
 /// So many of all rounds, those in which the least was stolen; in the order of that.
-pub fn calmest<T>(mut all: Vec<T>, rounds: usize, stolen: impl Fn(&T) -> f64) -> Vec<T> {
+pub fn calmest<T>(mut all: Vec<T>, rounds: NonZeroUsize, stolen: impl Fn(&T) -> f64) -> Vec<T> {
     all.sort_by(|one, other| stolen(one).total_cmp(&stolen(other)));
-    all.truncate(rounds);
+    all.truncate(rounds.get());
     all
 }
 
@@ -73,11 +79,11 @@ mod tests {
 
     #[test]
     fn rounds_are_measured_until_enough_were_calm_and_not_for_ever() {
-        let calm = Calm { stolen_at_most: 0.02 };
-        assert!(calm.wants_more([].into_iter(), 2));
-        assert!(calm.wants_more([0.0, 0.3, 0.03].into_iter(), 2));
-        assert!(!calm.wants_more([0.0, 0.3, 0.02].into_iter(), 2));
-        assert!(!calm.wants_more([0.3; 8].into_iter(), 2));
-        assert_eq!(calmest(vec![0.3, 0.0, 0.1], 2, |stolen| *stolen), [0.0, 0.1]);
+        let (calm, two) = (Calm { stolen_at_most: 0.02 }, NonZeroUsize::new(2).unwrap());
+        assert!(calm.wants_more([].into_iter(), two));
+        assert!(calm.wants_more([0.0, 0.3, 0.03].into_iter(), two));
+        assert!(!calm.wants_more([0.0, 0.3, 0.02].into_iter(), two));
+        assert!(!calm.wants_more([0.3; 8].into_iter(), two));
+        assert_eq!(calmest(vec![0.3, 0.0, 0.1], two, |stolen| *stolen), [0.0, 0.1]);
     }
 }

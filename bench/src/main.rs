@@ -6,6 +6,7 @@
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -27,8 +28,8 @@ struct Options {
     #[arg(long, default_value_t = 100_000, value_parser = messages)]
     messages: u32,
     /// Rounds that count: each workload shows the median of them
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    #[arg(long, default_value = "3")]
+    rounds: NonZeroUsize,
     /// How many times the bare handler's processor time a request with one message may take
     #[arg(long, default_value_t = 1.5)]
     at_most: f64,

@@ -7,6 +7,7 @@
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -30,8 +31,8 @@ struct Options {
     #[arg(long, default_value_t = 1024)]
     size: usize,
     /// Rounds that count: in each the disk, the sends, and the paced sends have their turn
-    #[arg(long, default_value_t = 8)]
-    rounds: usize,
+    #[arg(long, default_value = "8")]
+    rounds: NonZeroUsize,
     /// Seconds that a turn of sends takes; the disk's is half as long
     #[arg(long, default_value_t = 2.0)]
     turn: f64,

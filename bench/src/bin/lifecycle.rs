@@ -6,6 +6,7 @@
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::Parser;
@@ -28,8 +29,8 @@ struct Options {
     #[arg(long, default_value_t = 200_000)]
     messages: usize,
     /// Rounds that count; the median of them is what is told
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, default_value = "5")]
+    rounds: NonZeroUsize,
     /// The part of what the bare loop carries that is to be carried
     #[arg(long, default_value_t = 0.4)]
     at_least: f64,
