@@ -107,29 +107,14 @@ pub(super) fn end(queues: &Engine, id: InstanceId) {
 
 #[cfg(test)]
 mod tests {
-    use tidemill_scaling::group::{Health, Origin};
-
+    use super::super::samples;
     use super::*;
 
     #[test]
     fn one_that_works_is_waited_for_even_before_it_was_seen_in_service() {
         let at = Timestamp::from_millis(5000);
-        let member = Member {
-            id: InstanceId::from_u64(1),
-            state: Lifecycle::Terminating,
-            since: at,
-            activity: None,
-            joined: at,
-            served: None,
-            origin: Origin::Elsewhere,
-            kind: String::new(),
-            zone: String::new(),
-            image: String::new(),
-            protected: false,
-            health: Health::Healthy,
-            replaced: false,
-            waits: Vec::new(),
-        };
+        let state = Lifecycle::Terminating;
+        let member = Member { state, served: None, ..samples::member(at) };
         let limit = Duration::from_secs(10);
         let has_finished = |sight: Sight, now, is_done| {
             super::has_finished(&member, Some(&sight), now, limit, |_| is_done)

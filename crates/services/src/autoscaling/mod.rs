@@ -26,6 +26,8 @@ mod policies;
 mod processes;
 mod put_group;
 mod refresh_words;
+#[cfg(test)]
+mod samples;
 mod scheduled_actions;
 mod set_desired_capacity;
 mod settings;

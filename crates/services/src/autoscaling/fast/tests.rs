@@ -1,8 +1,8 @@
 //! What the fast mind is told, of queues and groups that are words.
 
 use tidemill_base::{AccountId, Region};
-use tidemill_scaling::group::Health;
 
+use super::super::samples;
 use super::*;
 
 const NEVER: Option<Timestamp> = None;
@@ -61,22 +61,7 @@ fn a_group_follows_queues_of_its_own_account_alone() {
 #[test]
 fn one_that_was_taken_in_says_nothing_of_how_long_a_launch_takes() {
     let at = Timestamp::from_millis(5000);
-    let member = Member {
-        id: InstanceId::from_u64(1),
-        state: Lifecycle::InService,
-        since: at,
-        activity: None,
-        joined: at,
-        served: Some(at),
-        origin: Origin::Elsewhere,
-        kind: String::new(),
-        zone: String::new(),
-        image: String::new(),
-        protected: false,
-        health: Health::Healthy,
-        replaced: false,
-        waits: Vec::new(),
-    };
+    let member = samples::member(at);
     assert_eq!(instance(&member, Messages::NONE).phase, Phase::InService(Timestamp::EPOCH));
     let origin = Origin::Configuration("worker".to_owned(), None);
     let launched = Member { origin, ..member };
