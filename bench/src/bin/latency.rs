@@ -83,7 +83,7 @@ async fn main() -> anyhow::Result<()> {
     while options.calm.wants_more(rounds.iter().map(Round::stolen), options.rounds) {
         // A queue of its own for each round: what the one before left goes, and its segments with
         // it, as they would where somebody receives.
-        let name = format!("latency-{is_warm}-{}", rounds.len());
+        let name = format!("latency-{}", rounds.len() + usize::from(is_warm));
         let queue = Queue { name, fifo: false, groups: 0 };
         let mut client = Client::connect(&server.address).await?;
         queue.create(&mut client).await?;

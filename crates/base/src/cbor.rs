@@ -2,72 +2,48 @@
 //! written alike.
 
 use minicbor::decode::Error as Wrong;
-use minicbor::encode::{Error, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::{AccountId, QueueName, Region, Timestamp, Uuid};
 
-impl<C> Encode<C> for AccountId {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), Error<W::Error>> {
-        e.u64(self.as_u64())?.ok()
-    }
-}
+/// How a type is written, and read. Both are given what they may write to or read from, and what
+/// goes along with that.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! cbor_as {
+    (
+        $name:ident,
+        |$this:ident, $e:ident, $along:ident| $encode:expr,
+        |$d:ident, $with:ident| $decode:expr $(,)?
+    ) => {
+        impl<C> ::minicbor::Encode<C> for $name {
+            fn encode<W: ::minicbor::encode::Write>(
+                &$this,
+                $e: &mut ::minicbor::Encoder<W>,
+                $along: &mut C,
+            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
+                $encode
+            }
+        }
 
-impl<'b, C> Decode<'b, C> for AccountId {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-        Self::from_u64(d.u64()?).ok_or_else(|| Wrong::message("an account has twelve digits"))
-    }
-}
-
-/// Milliseconds since 1970.
-impl<C> Encode<C> for Timestamp {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), Error<W::Error>> {
-        e.u64(self.as_millis())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Timestamp {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-        d.u64().map(Self::from_millis)
-    }
-}
-
-impl<C> Encode<C> for Uuid {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), Error<W::Error>> {
-        e.bytes(self.as_bytes())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Uuid {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Wrong> {
-        let bytes = d.bytes()?.try_into();
-        bytes.map(Self::from_bytes).map_err(|_| Wrong::message("a UUID has 16 bytes"))
-    }
+        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
+            fn decode(
+                $d: &mut ::minicbor::Decoder<'b>,
+                $with: &mut C,
+            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
+                $decode
+            }
+        }
+    };
 }
 
 /// Has types stored as the text that they are read from.
 #[macro_export]
 macro_rules! cbor_texts {
     ($($name:ident)*) => {$(
-        impl<C> ::minicbor::Encode<C> for $name {
-            fn encode<W: ::minicbor::encode::Write>(
-                &self,
-                e: &mut ::minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
-                e.str(self.as_str())?.ok()
-            }
-        }
-
-        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
-            fn decode(
-                d: &mut ::minicbor::Decoder<'b>,
-                _: &mut C,
-            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
-                let read = d.str()?.parse();
-                read.map_err(|_| ::minicbor::decode::Error::message("a name in it cannot be one"))
-            }
-        }
+        $crate::cbor_as! { $name, |self, e, _along| e.str(self.as_str())?.ok(), |d, _along| {
+            let read = d.str()?.parse();
+            read.map_err(|_| ::minicbor::decode::Error::message("a name in it cannot be one"))
+        } }
     )*};
 }
 
@@ -75,23 +51,10 @@ macro_rules! cbor_texts {
 #[macro_export]
 macro_rules! cbor_numbers {
     ($($name:ident)*) => {$(
-        impl<C> ::minicbor::Encode<C> for $name {
-            fn encode<W: ::minicbor::encode::Write>(
-                &self,
-                e: &mut ::minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
-                e.u64(self.as_u64())?.ok()
-            }
-        }
-
-        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
-            fn decode(
-                d: &mut ::minicbor::Decoder<'b>,
-                _: &mut C,
-            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
-                d.u64().map(Self::from_u64)
-            }
+        $crate::cbor_as! {
+            $name,
+            |self, e, _along| e.u64(self.as_u64())?.ok(),
+            |d, _along| d.u64().map(Self::from_u64),
         }
     )*};
 }
@@ -105,38 +68,43 @@ macro_rules! cbor_list {
             const PARTS: u64 = [$(stringify!($part)),*].len() as u64;
         }
 
-        impl<C> ::minicbor::Encode<C> for $name {
-            fn encode<W: ::minicbor::encode::Write>(
-                &self,
-                e: &mut ::minicbor::Encoder<W>,
-                cx: &mut C,
-            ) -> ::core::result::Result<(), ::minicbor::encode::Error<W::Error>> {
-                e.array(Self::PARTS)?;
-                $(e.encode_with(&self.$part, cx)?;)*
-                Ok(())
+        $crate::cbor_as! { $name, |self, e, along| {
+            e.array(Self::PARTS)?;
+            $(e.encode_with(&self.$part, along)?;)*
+            Ok(())
+        }, |d, along| {
+            if d.array()? != Some(Self::PARTS) {
+                let wrong = "a name in it has other parts";
+                return Err(::minicbor::decode::Error::message(wrong));
             }
-        }
-
-        impl<'b, C> ::minicbor::Decode<'b, C> for $name {
-            fn decode(
-                d: &mut ::minicbor::Decoder<'b>,
-                cx: &mut C,
-            ) -> ::core::result::Result<Self, ::minicbor::decode::Error> {
-                if d.array()? != Some(Self::PARTS) {
-                    let wrong = "a name in it has other parts";
-                    return Err(::minicbor::decode::Error::message(wrong));
-                }
-                Ok(Self { $($part: d.decode_with(cx)?),* })
-            }
-        }
+            Ok(Self { $($part: d.decode_with(along)?),* })
+        } }
     };
 }
+
+cbor_as! { AccountId, |self, e, _along| e.u64(self.as_u64())?.ok(), |d, _along| {
+    Self::from_u64(d.u64()?).ok_or_else(|| Wrong::message("an account has twelve digits"))
+} }
+
+// Milliseconds since 1970.
+cbor_as! {
+    Timestamp,
+    |self, e, _along| e.u64(self.as_millis())?.ok(),
+    |d, _along| d.u64().map(Self::from_millis),
+}
+
+cbor_as! { Uuid, |self, e, _along| e.bytes(self.as_bytes())?.ok(), |d, _along| {
+    let bytes = d.bytes()?.try_into();
+    bytes.map(Self::from_bytes).map_err(|_| Wrong::message("a UUID has 16 bytes"))
+} }
 
 cbor_texts! { QueueName Region }
 
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;
+
+    use minicbor::{Decode, Encode};
 
     use super::*;
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::BufMut as _;
 use tidemill_base::Timestamp;
 use tidemill_journal::Position;
 
@@ -84,6 +85,13 @@ pub(crate) trait Put {
 impl Put for Vec<u8> {
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+}
+
+/// Into room that is there, from its beginning on.
+impl Put for &mut [u8] {
+    fn put(&mut self, bytes: &[u8]) {
+        self.put_slice(bytes);
     }
 }
 

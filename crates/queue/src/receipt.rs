@@ -8,10 +8,9 @@ use std::hash::Hasher;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bytes::BufMut;
 use siphasher::sip::SipHasher24;
 
-use crate::codec::Reader;
+use crate::codec::{Put, Reader};
 use crate::key::{QueueId, QueueNumber, Sequence, ShardId};
 use crate::refusal::Refusal;
 
@@ -96,11 +95,11 @@ impl Receipt {
         let mut bytes = [0; SIZE];
         let mut rest = &mut bytes[..];
         rest.put_u8(VERSION);
-        rest.put_u16_le(self.queue.shard.0);
-        rest.put_u32_le(self.queue.number.0);
-        rest.put_u64_le(self.sequence.0);
-        rest.put_u32_le(self.receive);
-        rest.put_u64_le(self.seal);
+        rest.put_u16(self.queue.shard.0);
+        rest.put_queue(self.queue.number);
+        rest.put_u64(self.sequence.0);
+        rest.put_u32(self.receive);
+        rest.put_u64(self.seal);
         bytes
     }
 
